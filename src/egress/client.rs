@@ -43,7 +43,7 @@ pub(crate) struct Client<B: Body + Unpin + 'static> {
 /// How requests get there.
 enum Way<B: Body + Unpin + 'static> {
     /// Each on a connection that it drives itself.
-    Direct(Direct<B>),
+    Direct(Direct),
     /// On connections that have tasks, and may be shared.
     Shared(legacy::Client<Connector, UploadBody<B>>),
 }

@@ -24,6 +24,8 @@ use hyper::client::conn::http1;
 use hyper::header;
 use hyper::header::HeaderValue;
 use hyper::http::uri::PathAndQuery;
+use hyper::rt::Read;
+use hyper::rt::ReadBuf;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
@@ -45,33 +47,34 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 /// The way to one host without TLS.
-pub(super) struct Direct<B: Body + Unpin + 'static> {
+pub(super) struct Direct {
     connector: Connector,
     builder: http1::Builder,
     target: Uri,
     /// What `Host` says there.
     host: HeaderValue,
-    pool: Arc<Pool<B>>,
+    pool: Arc<Pool>,
 }
 
-/// Connections on which nothing is asked, the one that was used last at the end.
-struct Pool<B: Body + Unpin + 'static> {
-    idle: Mutex<Idle<B>>,
+/// Connections on which nothing is asked, the one that was used last at the end. Of each the stream alone is kept: what
+/// speaks HTTP on it holds some 40 KiB of buffers, and is made anew for the next call out of what calls just gave back.
+struct Pool {
+    idle: Mutex<Idle>,
     limits: PoolLimits,
 }
 
-struct Idle<B: Body + Unpin + 'static> {
-    wires: Vec<(Instant, Box<Wire<B>>)>,
+struct Idle {
+    streams: Vec<(Instant, Stream)>,
     /// Somebody looks after them now and then.
     is_swept: bool,
 }
 
-/// A connection.
+/// A connection with a call on it.
 struct Wire<B: Body + Unpin + 'static> {
     sender: http1::SendRequest<UploadBody<B>>,
     /// `None` once it is over.
     connection: Option<http1::Connection<Stream, UploadBody<B>>>,
-    pool: Weak<Pool<B>>,
+    pool: Weak<Pool>,
 }
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -84,23 +87,18 @@ pub(super) trait Drive: Send {
     fn give_back(self: Box<Self>);
 }
 
-impl<B> Direct<B>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl Direct {
     pub(super) fn to(
         base: &BaseUrl,
         connector: Connector,
         limits: PoolLimits,
         builder: http1::Builder,
-    ) -> Direct<B> {
+    ) -> Direct {
         let target = base.with(PathAndQuery::from_static("/"));
         let bare = target.host().filter(|_| target.port_u16() == Some(80));
         let bare = bare.and_then(|host| HeaderValue::from_str(host).ok());
         let idle = Mutex::new(Idle {
-            wires: Vec::new(),
+            streams: Vec::new(),
             is_swept: false,
         });
         Direct {
@@ -117,18 +115,24 @@ where
     ///
     /// # Errors
     /// Where there is no connection, or it broke.
-    pub(super) async fn request(
+    pub(super) async fn request<B>(
         &self,
         request: Request<UploadBody<B>>,
-    ) -> Result<(Response<Incoming>, Box<dyn Drive>), Failure> {
+    ) -> Result<(Response<Incoming>, Box<dyn Drive>), Failure>
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let mut request = self.addressed(request);
         loop {
             let kept = self.pool.take();
             let is_kept = kept.is_some();
-            let mut wire = match kept {
-                Some(wire) => wire,
+            let stream = match kept {
+                Some(stream) => stream,
                 None => Box::pin(self.connect()).await?, // Seldom, and large.
             };
+            let mut wire = self.wire(stream).await?;
             match wire.exchange(request).await {
                 Ok(answer) => return Ok((answer, wire)),
                 Err(mut error) => match error.take_message().filter(|_| is_kept) {
@@ -140,7 +144,7 @@ where
     }
 
     /// The request as its own host gets it: by its path alone.
-    fn addressed(&self, mut request: Request<UploadBody<B>>) -> Request<UploadBody<B>> {
+    fn addressed<B>(&self, mut request: Request<B>) -> Request<B> {
         let path = std::mem::take(request.uri_mut())
             .into_parts()
             .path_and_query;
@@ -153,9 +157,17 @@ where
         request
     }
 
-    async fn connect(&self) -> Result<Box<Wire<B>>, Failure> {
+    async fn connect(&self) -> Result<Stream, Failure> {
         let connected = self.connector.clone().call(self.target.clone()).await;
-        let stream = connected.map_err(Failure::Connect)?;
+        connected.map_err(Failure::Connect)
+    }
+
+    async fn wire<B>(&self, stream: Stream) -> Result<Box<Wire<B>>, Failure>
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let shaken = self.builder.handshake(stream).await;
         let (sender, connection) = shaken.map_err(|error| Failure::Connect(error.into()))?;
         Ok(Box::new(Wire {
@@ -188,10 +200,12 @@ where
         .await
     }
 
-    /// Whether another request may go out on it. No task is woken by it any more.
-    fn is_well(&mut self) -> bool {
+    /// Its stream, where another request may go out on it.
+    fn stream(mut self) -> Option<Stream> {
         moved(&mut self.connection, &mut quiet());
-        self.connection.is_some() && self.sender.is_ready()
+        let connection = self.connection.take().filter(|_| self.sender.is_ready())?;
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        read_buf.is_empty().then_some(io)
     }
 }
 
@@ -229,11 +243,11 @@ where
         moved(&mut self.connection, context);
     }
 
-    fn give_back(mut self: Box<Self>) {
-        if self.is_well()
-            && let Some(pool) = self.pool.upgrade()
+    fn give_back(self: Box<Self>) {
+        if let Some(pool) = self.pool.upgrade()
+            && let Some(stream) = self.stream()
         {
-            pool.put(self);
+            pool.put(stream);
         }
     }
 }
@@ -254,33 +268,36 @@ pub(super) fn next_frame(
     }
 }
 
-impl<B> Pool<B>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn take(&self) -> Option<Box<Wire<B>>> {
+/// Whether nothing came on a stream, and it is open. No task is woken by it any more.
+fn is_quiet(stream: &mut Stream) -> bool {
+    let mut byte = [0];
+    let mut unasked = ReadBuf::new(&mut byte);
+    let read = Pin::new(stream).poll_read(&mut quiet(), unasked.unfilled());
+    read.is_pending()
+}
+
+impl Pool {
+    fn take(&self) -> Option<Stream> {
         loop {
-            let (_, mut wire) = self.idle().wires.pop()?;
-            if wire.is_well() {
-                return Some(wire);
+            let (_, mut stream) = self.idle().streams.pop()?;
+            if is_quiet(&mut stream) {
+                return Some(stream);
             }
         }
     }
 
     /// Keeps a connection that is well, where there is a place for it.
-    fn put(self: &Arc<Self>, wire: Box<Wire<B>>) {
+    fn put(self: &Arc<Self>, stream: Stream) {
         // Without a runtime it is of no use any more.
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let mut idle = self.idle();
-        if idle.wires.len() >= self.limits.idle_max {
+        if idle.streams.len() >= self.limits.idle_max {
             drop(idle);
             return;
         }
-        idle.wires.push((clock::now(), wire));
+        idle.streams.push((clock::now(), stream));
         if !std::mem::replace(&mut idle.is_swept, true) {
             drop(idle);
             let every = (self.limits.idle_wait / SWEEPS).max(SWEEP_MIN);
@@ -293,23 +310,18 @@ where
         let now = clock::now();
         let mut idle = self.idle();
         let wait = self.limits.idle_wait;
-        idle.wires
-            .retain_mut(|(since, wire)| now.duration_since(*since) < wait && wire.is_well());
-        idle.is_swept = !idle.wires.is_empty();
+        idle.streams
+            .retain_mut(|(since, stream)| now.duration_since(*since) < wait && is_quiet(stream));
+        idle.is_swept = !idle.streams.is_empty();
         idle.is_swept
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idle<B>> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         lock(&self.idle)
     }
 }
 
-async fn look_after<B>(pool: Weak<Pool<B>>, every: Duration)
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn look_after(pool: Weak<Pool>, every: Duration) {
     loop {
         sleep(every).await;
         match pool.upgrade() {

@@ -197,6 +197,24 @@ async fn a_connection_that_closed_while_nothing_was_asked_is_replaced() {
 }
 
 #[tokio::test]
+async fn what_a_host_says_unasked_is_no_answer_to_the_next_call() {
+    let address = host(|mut socket| {
+        head(&mut socket)?;
+        let (asked, unasked) = ("hi", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno");
+        let said = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{asked}{unasked}");
+        socket.write_all(said.as_bytes())?;
+        until_gone(socket)
+    });
+    let head = SOON;
+    let client = client(address, Timeouts { head, ..patient() });
+    for _ in 0..2 {
+        let answer = client.send(get("/")).await.expect("it is answered");
+        let body = answer.into_body().whole(2).await.expect("it is whole");
+        assert_eq!(body, "hi");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_is_not_kept_for_longer_than_it_may_be_nor_after_an_answer_that_nobody_read() {
     let (address, mut ended) = answering_once(true);
     let base = BaseUrl::parse(&format!("http://{address}")).expect("that is an address");

@@ -36,8 +36,10 @@ pub(super) enum WaitsFor {
     Nobody,
 }
 
-/// A body that tells of itself, and is otherwise the one within.
-pub(super) struct UploadBody<B> {
+/// A body that tells of itself, and is otherwise the one within. It is boxed, for a connection has places for 32 requests.
+pub(super) struct UploadBody<B>(Box<Told<B>>);
+
+struct Told<B> {
     body: B,
     upload: Arc<Upload>,
 }
@@ -76,7 +78,7 @@ impl Upload {
 
 impl<B> UploadBody<B> {
     pub(super) fn of(body: B, upload: Arc<Upload>) -> UploadBody<B> {
-        UploadBody { body, upload }
+        UploadBody(Box::new(Told { body, upload }))
     }
 }
 
@@ -88,23 +90,24 @@ impl<B: Body + Unpin> Body for UploadBody<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Told { body, upload } = &mut *self.0;
+        let polled = Pin::new(body).poll_frame(context);
         match &polled {
-            Poll::Pending => self.upload.tell(WaitsFor::Sender),
-            Poll::Ready(Some(Err(_))) => self.upload.tell(WaitsFor::Nobody),
+            Poll::Pending => upload.tell(WaitsFor::Sender),
+            Poll::Ready(Some(Err(_))) => upload.tell(WaitsFor::Nobody),
             Poll::Ready(Some(Ok(_)) | None) => {
-                self.upload.moved();
-                self.upload.tell(WaitsFor::Host);
+                upload.moved();
+                upload.tell(WaitsFor::Host);
             }
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.body.size_hint()
     }
 }
