@@ -128,7 +128,14 @@ impl Door {
     fn admit<H: Handler>(&mut self, stream: Stream, remote: Remote, handler: &H, life: &Life) {
         let slot = self.limiter.join();
         let (handler, life) = (handler.clone(), life.clone());
-        let served = connection::serve(stream, remote, handler, life, slot.clone());
+        // On its own: a future that is handed to another one has its place there twice, and this one is 3 KiB.
+        let served = Box::pin(connection::serve(
+            stream,
+            remote,
+            handler,
+            life,
+            slot.clone(),
+        ));
         let is_known = {
             let slot = slot.clone();
             move || !slot.is_stranger()

@@ -34,10 +34,10 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The layer within the guard. Behind it a request has a [`Caller`] and carries no key any more.
 pub(super) async fn admit<F>(
     api: &Api,
-    mut request: Request,
+    mut request: Box<Request>,
     peer: Peer,
     framed: Framed,
-    next: impl FnOnce(Request, Framed, Caller) -> F,
+    next: impl FnOnce(Box<Request>, Framed, Caller) -> F,
 ) -> Result<Response, Refusal>
 where
     F: Future<Output = Response>,
@@ -47,7 +47,7 @@ where
         Err(fault) => {
             // Who is told to wait has been told before, and is worth less.
             if fault.retry_after.is_none() {
-                Box::pin(body::discard(request)).await; // Seldom, and large.
+                Box::pin(body::discard(*request)).await; // Seldom, and large.
             }
             return Err(fault.into());
         }

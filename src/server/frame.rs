@@ -67,8 +67,8 @@ pub(super) struct Framed {
 pub(super) async fn frame<F>(
     api: &Api,
     route: Cow<'static, str>,
-    request: Request,
-    next: impl FnOnce(Request, Framed) -> F,
+    request: Box<Request>,
+    next: impl FnOnce(Box<Request>, Framed) -> F,
 ) -> Response
 where
     F: Future<Output = Result<Response, Refusal>>,

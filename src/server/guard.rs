@@ -31,8 +31,8 @@ const ALLOW_PRIVATE_NETWORK: HeaderName =
 /// The layer within the frame.
 pub(super) async fn guard<F>(
     api: &Api,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
+    request: Box<Request>,
+    next: impl FnOnce(Box<Request>) -> F,
 ) -> Result<Response, Refusal>
 where
     F: Future<Output = Result<Response, Refusal>>,

@@ -91,14 +91,14 @@ async fn enter(
     let peer = request.extensions_mut().remove::<Peer>();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "-".into(), |path| path.as_str().to_owned().into());
-    let run = |mut request: Request<_>, framed: Framed, caller: Caller| {
+    let run = |mut request: Box<Request<_>>, framed: Framed, caller: Caller| {
         let found = request.extensions_mut();
         found.insert(framed.dialect);
         found.insert(caller.clone());
         found.insert(Context::of(framed, caller));
-        next.run(request)
+        next.run(*request)
     };
-    entered(&api, route, request, peer.unwrap_or(HERE), run).await
+    entered(&api, route, Box::new(request), peer.unwrap_or(HERE), run).await
 }
 
 /// The routes of the protocols that programs speak.

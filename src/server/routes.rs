@@ -53,7 +53,7 @@ impl Routes {
     {
         match Turn::of(&request) {
             Some(turn) => {
-                let request = request.map(Body::new);
+                let request = Box::new(request.map(Body::new));
                 Box::pin(turn.answer(self.api.clone(), request, peer))
             }
             None => {
@@ -90,7 +90,7 @@ impl Turn {
     async fn answer(
         self,
         api: Api,
-        request: Request<Body>,
+        request: Box<Request<Body>>,
         peer: Peer,
     ) -> Result<Response, Infallible> {
         let created = |request, framed, caller| async {
@@ -103,27 +103,28 @@ impl Turn {
     async fn create(
         self,
         api: &Api,
-        request: Request<Body>,
+        request: Box<Request<Body>>,
         framed: Framed,
         caller: Caller,
     ) -> Result<Response, Refusal> {
         let (api, context) = (State(api.clone()), Context::of(framed, caller));
         match self {
-            Turn::Messages => messages::create(api, context, request).await,
-            Turn::Chat => chat::create(api, context, request).await,
+            Turn::Messages => messages::create(api, context, *request).await,
+            Turn::Chat => chat::create(api, context, *request).await,
             // It is by far the largest, and each call's future has room for the largest.
-            Turn::Responses => Box::pin(responses::create(api, context, request)).await,
+            Turn::Responses => Box::pin(responses::create(api, context, *request)).await,
         }
     }
 }
 
-/// What stands around every route, the outermost first: frame, guard, admission.
+/// What stands around every route, the outermost first: frame, guard, admission. The request is boxed until its handler has
+/// it: each of them has its place in a call's future twice, which would be a quarter of all that a call takes.
 pub(super) async fn entered<F>(
     api: &Api,
     route: Cow<'static, str>,
-    request: Request<Body>,
+    request: Box<Request<Body>>,
     peer: Peer,
-    next: impl FnOnce(Request<Body>, Framed, Caller) -> F,
+    next: impl FnOnce(Box<Request<Body>>, Framed, Caller) -> F,
 ) -> Response
 where
     F: Future<Output = Response>,
