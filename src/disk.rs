@@ -20,7 +20,10 @@ use std::path::PathBuf;
 /// # Errors
 /// Where it cannot be written; then the old one still stands.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    replace_by(path, content, File::sync_all)?;
+    replace_with(path, |file| {
+        file.write_all(content)?;
+        file.sync_all()
+    })?;
     sync_folder(path);
     Ok(())
 }
@@ -30,18 +33,21 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// Where it cannot be written; then the old one still stands.
 pub(crate) fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
-    replace_by(path, content, |_| Ok(()))
+    replace_with(path, |file| file.write_all(content))
 }
 
-fn replace_by(
+/// The same, by whatever writes it: what is long is written piece by piece, and never held whole.
+///
+/// # Errors
+/// Where it cannot be written; then the old one still stands.
+pub(crate) fn replace_with(
     path: &Path,
-    content: &[u8],
-    settle: impl FnOnce(&File) -> io::Result<()>,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {
     let beside = beside(path);
     drop(fs::remove_file(&beside)); // One that a process of this number left.
     let written = new_file(&beside)
-        .and_then(|mut file| file.write_all(content).and_then(|()| settle(&file)))
+        .and_then(|mut file| write(&mut file))
         .and_then(|()| fs::rename(&beside, path));
     written.inspect_err(|_| remove(&beside))
 }

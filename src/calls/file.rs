@@ -2,12 +2,17 @@
 
 use crate::disk;
 use serde_json::value::RawValue;
+use std::collections::VecDeque;
 use std::fmt::Display;
-use std::fmt::Write as _;
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::BufWriter;
 use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -41,25 +46,26 @@ impl Calls {
         (Calls { path, lines }, entries)
     }
 
-    /// Writes lines at the end, in one go; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets
+    /// Writes lines at the end; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets
     /// that part taken away.
     ///
     /// # Errors
     /// Where nothing could be written.
     pub(super) fn append(
         &mut self,
-        lines: impl IntoIterator<Item = impl Display>,
+        lines: impl IntoIterator<Item = impl Display, IntoIter: ExactSizeIterator>,
     ) -> io::Result<()> {
-        let (text, count) = joined(lines);
+        let lines = lines.into_iter();
+        let count = lines.len();
         if self.lines + count > LINES_MAX {
             self.shorten()?;
         }
-        let mut file = options().open(&self.path)?;
+        let file = options().open(&self.path)?;
         let length = file.metadata()?.len();
         if length == 0 {
             self.lines = 0; // Somebody took it away.
         }
-        if let Err(error) = file.write_all(text.as_bytes()) {
+        if let Err(error) = write_lines(&file, lines) {
             let _ = file.set_len(length); // What cannot be taken away is a torn line, and the next start's.
             return Err(error);
         }
@@ -73,18 +79,19 @@ impl Calls {
     /// Where nothing could be written.
     pub(super) fn renew(
         &mut self,
-        lines: impl IntoIterator<Item = impl Display>,
+        lines: impl IntoIterator<Item = impl Display, IntoIter: ExactSizeIterator>,
     ) -> io::Result<()> {
-        let (text, count) = joined(lines);
-        disk::replace_unsynced(&self.path, text.as_bytes())?;
+        let lines = lines.into_iter();
+        let count = lines.len();
+        disk::replace_with(&self.path, |file| write_lines(file, lines))?;
         self.lines = count;
         Ok(())
     }
 
-    /// Leaves the newest lines, in one step.
+    /// Leaves the newest lines, in one step. They are copied piece by piece, too.
     fn shorten(&mut self) -> io::Result<()> {
-        let bytes = match read(&self.path) {
-            Ok(bytes) => bytes,
+        let mut old = match no_link(File::options().read(true)).open(&self.path) {
+            Ok(old) => old,
             // Somebody took it away.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.lines = 0;
@@ -92,24 +99,38 @@ impl Calls {
             }
             Err(error) => return Err(error),
         };
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().collect();
-        let kept = &lines[lines.len().saturating_sub(LINES_KEPT)..];
-        disk::replace_unsynced(&self.path, (kept.join("\n") + "\n").as_bytes())?;
-        self.lines = kept.len();
+        let newest = newest(&old)?;
+        old.seek(SeekFrom::Start(newest.front().copied().unwrap_or_default()))?;
+        disk::replace_with(&self.path, |new| io::copy(&mut old, new).map(drop))?;
+        self.lines = newest.len();
         Ok(())
     }
 }
 
-/// Lines as a text, and how many they are.
-fn joined(lines: impl IntoIterator<Item = impl Display>) -> (String, usize) {
-    let (mut text, mut count) = (String::new(), 0);
-    for line in lines {
-        // A string takes all.
-        let _ = writeln!(text, "{line}");
-        count += 1;
+/// Where the newest lines of a file begin, as many as are left of a full one.
+fn newest(file: &File) -> io::Result<VecDeque<u64>> {
+    let mut file = BufReader::with_capacity(PIECE_BYTES, file);
+    let (mut starts, mut at) = (VecDeque::with_capacity(LINES_KEPT + 1), 0);
+    loop {
+        let length = file.skip_until(b'\n')? as u64;
+        if length == 0 {
+            return Ok(starts);
+        }
+        starts.push_back(at);
+        at += length;
+        if starts.len() > LINES_KEPT {
+            starts.pop_front();
+        }
     }
-    (text, count)
+}
+
+/// Writes lines piece by piece: all that the file has as one text would be half a megabyte that its thread never gives back.
+fn write_lines(file: impl Write, lines: impl Iterator<Item = impl Display>) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(PIECE_BYTES, file);
+    for line in lines {
+        writeln!(file, "{line}")?;
+    }
+    file.flush()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -146,6 +167,8 @@ fn no_link(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
 pub(super) const LINES_MAX: usize = 1000;
 /// Lines that are left when it is full, so that it is written anew once in hundreds of calls and not with each.
 const LINES_KEPT: usize = 500;
+/// What one call of the system reads or writes: some dozens of lines.
+const PIECE_BYTES: usize = 16 << 10;
 /// Lines of one write.
 pub(super) const BATCH_MAX: usize = LINES_MAX - LINES_KEPT;
 
