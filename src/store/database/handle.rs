@@ -23,6 +23,7 @@ use super::record::UsageRecord;
 use super::rollup::UsageSums;
 use super::sqlite::Sqlite;
 use super::writer::Counts;
+use super::writer::Setting;
 use super::writer::Write;
 use super::writer::Writer;
 use super::writer::say_lost;
@@ -176,10 +177,10 @@ impl Store {
 
     /// Keeps a small fact, as [`Store::append_usage`] does a record.
     pub(crate) fn tell_setting(&self, name: &str, value: &str) {
-        self.tell(Write::Setting {
+        self.tell(Write::Setting(Box::new(Setting {
             name: name.to_owned(),
             value: value.to_owned(),
-        });
+        })));
     }
 
     /// A small fact.

@@ -178,7 +178,7 @@ fn fault(error: rusqlite::Error) -> EngineFault {
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(2);
 /// What a connection keeps of the file in memory: a transaction of the writer fits in, and what is older is read from
 /// the system's own cache.
-const CACHE_KIB: u32 = 1024;
+const CACHE_KIB: u32 = 512;
 /// Pages of the log (4 KiB each) after which they are put into the file. Each time waits for the disk twice, so a busy relay
 /// does it every few seconds.
 const CHECKPOINT_PAGES: u32 = 4000;

@@ -26,12 +26,15 @@ pub(super) enum Write {
     /// A call, of which a record is made when it is written.
     Usage(Arc<dyn Recorded>),
     Audit(Box<AuditEntry>),
-    Setting {
-        name: String,
-        value: String,
-    },
+    Setting(Box<Setting>),
     /// Its end is the word: everything before it is written.
     Flush(mpsc::Sender<()>),
+}
+
+/// A small fact by its name.
+pub(super) struct Setting {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 /// What is counted of the writer.
@@ -161,8 +164,8 @@ fn put(engine: &mut dyn Engine, batch: &[Write]) -> Result<(), EngineFault> {
         match word {
             Write::Usage(call) => calls.push(&**call),
             Write::Audit(entry) => audit::append(engine, entry)?,
-            Write::Setting { name, value } => {
-                settings::write(engine, name, value, clock::unix_ms())?;
+            Write::Setting(fact) => {
+                settings::write(engine, &fact.name, &fact.value, clock::unix_ms())?;
             }
             Write::Flush(_) => {}
         }
@@ -192,7 +195,7 @@ fn answer(batch: Vec<Write>) {
     for word in batch {
         match word {
             Write::Flush(done) => drop(done.send(())),
-            Write::Usage(_) | Write::Audit(_) | Write::Setting { .. } => {}
+            Write::Usage(_) | Write::Audit(_) | Write::Setting(_) => {}
         }
     }
 }
