@@ -1,7 +1,7 @@
 //! A piece of a block, read without a tree: nearly all that a stream says is one.
 
+use crate::quote::escaped_at;
 use crate::turn::Delta;
-use memchr::memchr2;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -66,19 +66,15 @@ const KINDS: [Kind; 4] = [
 pub(super) fn text(said: &[u8]) -> Option<(String, &[u8])> {
     let (mut end, mut is_plain) = (0, true);
     loop {
-        end += memchr2(b'"', b'\\', said.get(end..)?)?;
-        if said[end] == b'"' {
-            break;
+        end += escaped_at(said.get(end..)?)?;
+        match said[end] {
+            b'"' => break,
+            // Whatever is escaped is no end; serde refuses a control character there.
+            b'\\' => (is_plain, end) = (false, end + 2),
+            _ => return None,
         }
-        // Whatever is escaped is no end.
-        (is_plain, end) = (false, end + 2);
     }
     let (inner, rest) = (&said[..end], &said[end + 1..]);
-    // All of them are looked at, which the machine does many at a time.
-    let has_control = inner.iter().fold(false, |any, byte| any | (*byte < b' '));
-    if has_control {
-        return None;
-    }
     let inner = str::from_utf8(inner).ok()?;
     match is_plain {
         true => Some((inner.to_owned(), rest)),
