@@ -13,6 +13,7 @@
 //!
 //! Start reading at [`keep`].
 
+mod digest_hash;
 mod file;
 mod keep;
 mod log;

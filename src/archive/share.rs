@@ -1,23 +1,22 @@
 //! What each owner has of a store that all share. `[pure]`
 
+use super::digest_hash::DigestMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 
 /// Whose a record is, as its name says it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct OwnerTag(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OwnerTag<'a>(&'a str);
 
-impl OwnerTag {
+impl OwnerTag<'_> {
     /// The part of a record's name before its first dash; names of before had none, and are one owner's.
-    pub(super) fn of(name: &str) -> OwnerTag {
-        let tag = name.split_once('-').map_or("", |(tag, _)| tag);
-        OwnerTag(tag.to_owned())
+    pub(super) fn of(name: &str) -> OwnerTag<'_> {
+        OwnerTag(name.split_once('-').map_or("", |(tag, _)| tag))
     }
 }
 
-/// The shares of all owners who have anything.
+/// The shares of all owners who have anything, by their tags.
 #[derive(Debug, Default)]
-pub(super) struct Shares(HashMap<OwnerTag, Share>);
+pub(super) struct Shares(DigestMap<Box<str>, Share>);
 
 #[derive(Debug, Default)]
 struct Share {
@@ -26,21 +25,29 @@ struct Share {
     places: BTreeSet<u64>,
 }
 
+impl Share {
+    fn add(&mut self, place: u64, bytes: u64) {
+        self.places.insert(place);
+        self.bytes += bytes;
+    }
+}
+
 impl Shares {
-    pub(super) fn add(&mut self, owner: &OwnerTag, place: u64, bytes: u64) {
-        let share = self.0.entry(owner.clone()).or_default();
-        share.places.insert(place);
-        share.bytes += bytes;
+    pub(super) fn add(&mut self, owner: OwnerTag<'_>, place: u64, bytes: u64) {
+        match self.0.get_mut(owner.0) {
+            Some(share) => share.add(place, bytes),
+            None => self.0.entry(owner.0.into()).or_default().add(place, bytes),
+        }
     }
 
-    pub(super) fn remove(&mut self, owner: &OwnerTag, place: u64, bytes: u64) {
-        let Some(share) = self.0.get_mut(owner) else {
+    pub(super) fn remove(&mut self, owner: OwnerTag<'_>, place: u64, bytes: u64) {
+        let Some(share) = self.0.get_mut(owner.0) else {
             return;
         };
         share.places.remove(&place);
         share.bytes = share.bytes.saturating_sub(bytes);
         if share.places.is_empty() {
-            self.0.remove(owner);
+            self.0.remove(owner.0);
         }
     }
 
@@ -74,15 +81,15 @@ mod tests {
     fn the_oldest_of_whoever_has_most_is_found_by_either_measure() {
         let (many, large) = (OwnerTag::of("a-1"), OwnerTag::of("b-1"));
         let mut shares = Shares::default();
-        shares.add(&large, 0, 100);
+        shares.add(large, 0, 100);
         for place in 1..4 {
-            shares.add(&many, place, 1);
+            shares.add(many, place, 1);
         }
         assert_eq!(shares.oldest_of_most_records(), Some(1));
         assert_eq!(shares.oldest_of_most_bytes(), Some(0));
-        shares.remove(&large, 0, 100);
+        shares.remove(large, 0, 100);
         assert_eq!(shares.oldest_of_most_bytes(), Some(1));
-        shares.add(&large, 9, 3);
+        shares.add(large, 9, 3);
         assert_eq!(shares.oldest_of_most_bytes(), Some(1));
     }
 }

@@ -7,6 +7,7 @@
 //! first, and others can always put something. The alternative that lost is a fixed share for each, of which most
 //! would lie idle.
 
+use super::digest_hash::DigestMap;
 use super::log;
 use super::log::Found;
 use super::log::Log;
@@ -24,6 +25,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Records by name. A name is a digest, and fits a file.
@@ -34,7 +36,7 @@ pub(super) struct Shelf {
     /// By age, the oldest first.
     kept: BTreeMap<u64, Entry>,
     /// Each name's place there.
-    places: HashMap<String, u64>,
+    places: DigestMap<Arc<str>, u64>,
     next: u64,
     /// Of what is not in the log.
     bytes: u64,
@@ -45,7 +47,7 @@ pub(super) struct Shelf {
 /// A record that is kept.
 #[derive(Debug)]
 struct Entry {
-    name: String,
+    name: Arc<str>,
     bytes: u64,
     /// Milliseconds since 1970.
     time: u64,
@@ -101,7 +103,7 @@ impl Shelf {
         for (time, name, bytes) in all {
             let spot = spots.remove(&name);
             shelf.note(Entry {
-                name,
+                name: name.into(),
                 bytes,
                 time,
                 spot,
@@ -116,7 +118,7 @@ impl Shelf {
             storage,
             bounds,
             kept: BTreeMap::new(),
-            places: HashMap::new(),
+            places: DigestMap::default(),
             next: 0,
             bytes: 0,
             shares: Shares::default(),
@@ -152,7 +154,7 @@ impl Shelf {
         }
         let bytes = spot.map_or(size, |spot| spot.bytes);
         self.note(Entry {
-            name: name.to_owned(),
+            name: name.into(),
             bytes,
             time: clock::unix_ms(),
             spot,
@@ -174,12 +176,12 @@ impl Shelf {
 
     /// The newest record is this one.
     fn note(&mut self, entry: Entry) {
-        self.places.insert(entry.name.clone(), self.next);
+        self.places.insert(Arc::clone(&entry.name), self.next);
         if entry.spot.is_none() {
             self.bytes += entry.bytes;
         }
         self.shares
-            .add(&OwnerTag::of(&entry.name), self.next, entry.bytes);
+            .add(OwnerTag::of(&entry.name), self.next, entry.bytes);
         self.kept.insert(self.next, entry);
         self.next += 1;
     }
@@ -219,12 +221,12 @@ impl Shelf {
 
     fn take_at(&mut self, place: u64) -> Option<Entry> {
         let entry = self.kept.remove(&place)?;
-        self.places.remove(&entry.name);
+        self.places.remove(&*entry.name);
         if entry.spot.is_none() {
             self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
         self.shares
-            .remove(&OwnerTag::of(&entry.name), place, entry.bytes);
+            .remove(OwnerTag::of(&entry.name), place, entry.bytes);
         Some(entry)
     }
 
@@ -320,7 +322,7 @@ impl Shelf {
     fn discard(&mut self, entry: &Entry) {
         let removed = match (&mut self.storage, entry.spot) {
             (Storage::Memory(records), _) => {
-                records.remove(&entry.name);
+                records.remove(&*entry.name);
                 Ok(())
             }
             (Storage::Disk(_, log), Some(spot)) => log.discard(spot),
@@ -393,11 +395,7 @@ mod tests {
     };
 
     fn names(shelf: &Shelf) -> Vec<&str> {
-        shelf
-            .kept
-            .values()
-            .map(|entry| entry.name.as_str())
-            .collect()
+        shelf.kept.values().map(|entry| &*entry.name).collect()
     }
 
     #[test]
@@ -492,7 +490,7 @@ mod tests {
     fn what_nobody_gets_any_more_goes_before_anything_else() {
         let mut shelf = Shelf::in_memory(Bounds { age: 0, ..BOUNDS });
         let entry = |name: &str, time| Entry {
-            name: name.to_owned(),
+            name: name.into(),
             bytes: 1,
             time,
             spot: None,
