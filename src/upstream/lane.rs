@@ -210,9 +210,14 @@ impl Lane for HostLane {
         }
     }
 
+    /// What is boxed is large, and differs: a call that passes does without what another needs.
     fn serve(&self, call: Call) -> Serving {
         let lane = self.clone();
-        Box::pin(async move { lane.reply(call).await })
+        match plan(&call).map(|plan| plan.original) {
+            Ok(Some(original)) => Box::pin(async move { lane.passed(call, original).await }),
+            Ok(None) => Box::pin(async move { lane.translated(call).await }),
+            Err(fault) => Box::pin(async move { Err(*fault) }),
+        }
     }
 
     fn health(&self) -> Health {
@@ -334,18 +339,17 @@ impl Candidate<'_> {
 }
 
 impl HostLane {
-    /// The answer, passed on where caller and host speak one protocol, and told in events where they do not.
-    async fn reply(&self, call: Call) -> Result<Reply, Fault> {
-        let mut plan = plan(&call).map_err(|fault| *fault)?;
-        let Some(original) = plan.original.take() else {
-            return Box::pin(self.translated(&call, plan)).await; // It is large.
-        };
+    /// The answer, passed on: caller and host speak one protocol.
+    async fn passed(&self, call: Call, original: Arc<Original>) -> Result<Reply, Fault> {
+        let plan = plan(&call).map_err(|fault| *fault)?;
         let passed = self.run(&call, &plan, &original, call.is_streamed).await?;
         Ok(Reply::Passed(passed))
     }
 
-    /// The answer to a call that is written anew.
-    async fn translated(&self, call: &Call, mut plan: Plan<'_>) -> Result<Reply, Fault> {
+    /// The answer to a call that is written anew, told in events.
+    async fn translated(&self, call: Call) -> Result<Reply, Fault> {
+        let call = &call;
+        let mut plan = plan(call).map_err(|fault| *fault)?;
         let written = plan.written(call)?;
         let model = &plan.binding.upstream_name;
         let original = translated::original(written.body, model, plan.protocol);

@@ -65,11 +65,12 @@ pub(crate) fn unsaid(body: &[u8]) -> Vec<String> {
 fn may_say(body: &[u8]) -> bool {
     memchr_iter(b'"', body).any(|at| {
         let rest = &body[at + 1..];
-        NAMES.iter().any(|name| rest.starts_with(name))
+        matches!(rest, [b'm' | b'u' | b's' | b'p' | b'c', ..])
+            && NAMES.iter().any(|name| rest.starts_with(name))
     }) || memchr_iter(b'\\', body).any(|at| body.get(at + 1) == Some(&b'u'))
 }
 
-/// The names that are looked for, each with its last quote.
+/// The names that are looked for, each with its last quote; their first letters stand where they are.
 const NAMES: [&[u8]; 6] = [
     b"metadata\"",
     b"user\"",

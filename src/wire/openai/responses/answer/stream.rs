@@ -49,7 +49,7 @@ struct Open {
     /// Empty until the item was added.
     id: String,
     shape: Shape,
-    /// A part of it was added.
+    /// The item was added, and its part, where it comes in one.
     has_part: bool,
     unwrap: Unwrap,
     /// What each of its deltas begins with, once there was one.
@@ -195,8 +195,10 @@ impl Stream {
         let (Delta::Text(more) | Delta::Thinking(more) | Delta::InputJson(more)) = delta else {
             return;
         };
-        self.add(head);
-        self.add_part();
+        if !open.has_part {
+            self.add(head);
+            self.add_part();
+        }
         let Some(open) = &mut self.open else {
             return;
         };

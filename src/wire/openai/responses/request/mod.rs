@@ -82,7 +82,7 @@ impl Draft {
         let input = match present(&fields, "input") {
             None => Vec::new(),
             Some(Value::String(text)) => {
-                vec![json!({"type": "message", "role": "user", "content": text})]
+                vec![message(text)]
             }
             Some(Value::Array(items)) => items.clone(),
             Some(_) => return Err(path.wrong("Input should be a valid string or a list of items")),
@@ -274,6 +274,13 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// A text as the item that it stands for.
+fn message(text: &str) -> Value {
+    let fields = [("type", "message"), ("role", "user"), ("content", text)];
+    let fields = fields.map(|(name, said)| (name.to_owned(), Value::from(said)));
+    Value::Object(Map::from_iter(fields))
 }
 
 /// The id that a reference names; some clients say nothing but the id.
