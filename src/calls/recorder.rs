@@ -154,6 +154,15 @@ impl CallRecorder {
             .unwrap_or_default()
     }
 
+    /// What of its answer is not as the model wrote it, as far as that is known.
+    pub(crate) fn emulated(&self) -> Vec<String> {
+        let draft = self.draft();
+        let handed = draft.handed.as_ref();
+        handed
+            .map(|handed| handed.timeline.emulated())
+            .unwrap_or_default()
+    }
+
     /// Requests that went to the upstream so far.
     pub(crate) fn questions(&self) -> u32 {
         let draft = self.draft();

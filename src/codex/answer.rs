@@ -140,13 +140,13 @@ impl Answer {
             stop => stop,
         };
         self.open_answer();
-        self.events.push_back(Event::End(End {
+        self.events.push_back(Event::End(Box::new(End {
             stop,
             details: None,
             usage: self.usage,
             id: self.id.clone(),
             model: self.model.clone(),
-        }));
+        })));
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl Answer {
 
     fn open_answer(&mut self) {
         if let Some(start) = self.start.take() {
-            self.events.push_back(Event::Start(start));
+            self.events.push_back(Event::Start(Box::new(start)));
         }
     }
 

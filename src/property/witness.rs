@@ -117,11 +117,11 @@ fn tell(merge: &mut Merge, [kind, detail]: [u8; 2]) -> Vec<Seen> {
 /// What a tap hears, in its order; each by a detail.
 const SPOKEN: [fn(u8) -> Observation; 5] = [
     |_| {
-        Observation::Word(Word::Begun {
-            id: MessageId("first".to_owned()),
-            model: "m".to_owned(),
-            usage: Usage::default(),
-        })
+        Observation::Word(Word::begun(
+            MessageId("first".to_owned()),
+            "m".to_owned(),
+            Usage::default(),
+        ))
     },
     |_| {
         let kind = BlockKind::Text;
@@ -136,16 +136,16 @@ const SPOKEN: [fn(u8) -> Observation; 5] = [
     |detail| match detail % 4 {
         0 => Observation::Broke,
         1 => Observation::Unread,
-        stop => Observation::Word(Word::Ended {
-            stop: if stop == 2 {
+        stop => Observation::Word(Word::ended(
+            if stop == 2 {
                 StopReason::EndTurn
             } else {
                 StopReason::MaxTokens
             },
-            details: None,
-            usage: Usage::default(),
-            replaced: false,
-        }),
+            None,
+            Usage::default(),
+            false,
+        )),
     },
 ];
 
@@ -174,10 +174,10 @@ fn said(message: String, text: &str, detail: u8) -> AssistantMessage {
 
 fn start() -> Event {
     let labels = Labels::exact(LaneId::new("checked"));
-    Event::Start(Start {
+    Event::Start(Box::new(Start {
         id: MessageId("msg".to_owned()),
         model: "m".to_owned(),
         usage: Usage::default(),
         labels,
-    })
+    }))
 }

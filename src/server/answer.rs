@@ -142,7 +142,7 @@ fn event_stream() -> Response {
 }
 
 /// The head of the answer, which is the first event of a call that is committed.
-async fn begin(events: &mut Events) -> Result<Start, Fault> {
+async fn begin(events: &mut Events) -> Result<Box<Start>, Fault> {
     match events.next().await {
         None => Err(unended()),
         Some(Err(fault)) => Err(fault),

@@ -9,12 +9,16 @@ use crate::turn::Usage;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
+use std::borrow::Cow;
+
+/// A label's name and what it says: nearly all say one of a few words.
+pub(super) type Label = (&'static str, Cow<'static, str>);
 
 /// The labels by their names.
-pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, String)> {
-    let joined = labels.conversation.map(|joined| joined.name().to_owned());
-    let session = labels.session.map(|session| session.name().to_owned());
-    let text = labels.text.name().to_owned();
+pub(super) fn named(labels: &Labels) -> impl Iterator<Item = Label> {
+    let joined = labels.conversation.map(|joined| joined.name().into());
+    let session = labels.session.map(|session| session.name().into());
+    let text = labels.text.name().into();
     let sometimes = [
         session.map(|session| ("x-relay-session", session)),
         joined.map(|joined| ("x-relay-conversation", joined)),
@@ -29,23 +33,20 @@ pub(super) fn named(labels: &Labels) -> impl Iterator<Item = (&'static str, Stri
 }
 
 /// The labels that an answer has which is passed on as bytes: who gave it, and who was tried before.
-pub(super) fn passed(
-    lane: &LaneId,
-    attempts: &[Attempt],
-) -> impl Iterator<Item = (&'static str, String)> {
+pub(super) fn passed(lane: &LaneId, attempts: &[Attempt]) -> impl Iterator<Item = Label> {
     let tried = attempts.iter();
     let tried: Vec<String> = tried.map(|a| format!("{}={}", a.lane, a.code)).collect();
-    let tried = (!tried.is_empty()).then(|| ("x-relay-attempts", tried.join(",")));
-    [("x-relay-lane", lane.name().to_owned())]
+    let tried = (!tried.is_empty()).then(|| ("x-relay-attempts", tried.join(",").into()));
+    [("x-relay-lane", lane.name().to_owned().into())]
         .into_iter()
         .chain(tried)
 }
 
 /// What became known only when the answer had begun; its counts may not be known at its end either.
-pub(super) fn late(notes: &Notes, usage: &Usage) -> impl Iterator<Item = (&'static str, String)> {
+pub(super) fn late(notes: &Notes, usage: &Usage) -> impl Iterator<Item = Label> {
     let emulated =
         (!notes.emulated.is_empty()).then(|| ("x-relay-emulated", paths(&notes.emulated)));
-    let usage = (!usage.is_known()).then(|| (USAGE, USAGE_UNKNOWN.to_owned()));
+    let usage = (!usage.is_known()).then(|| (USAGE, USAGE_UNKNOWN.into()));
     emulated
         .into_iter()
         .chain(usage)
@@ -53,8 +54,8 @@ pub(super) fn late(notes: &Notes, usage: &Usage) -> impl Iterator<Item = (&'stat
 }
 
 /// How often the upstream was asked, where that was more than once.
-fn questions(count: u32) -> Option<(&'static str, String)> {
-    (count > 1).then(|| (UPSTREAM_REQUESTS, count.to_string()))
+fn questions(count: u32) -> Option<Label> {
+    (count > 1).then(|| (UPSTREAM_REQUESTS, count.to_string().into()))
 }
 
 /// Writes how often the upstream was asked so far, where that was more than once; on a failure, too.
@@ -83,7 +84,7 @@ pub(super) fn write_failed(headers: &mut HeaderMap, note: &CallRecorder) {
 
 /// Writes the labels, and what of the time was the relay's own.
 pub(super) fn write(headers: &mut HeaderMap, labels: &Labels, note: &CallRecorder) {
-    let late = note.notes().emulated;
+    let late = note.emulated();
     if late.is_empty() {
         return write_all(headers, named(labels), note);
     }
@@ -128,11 +129,7 @@ pub(super) fn write_limits(headers: &mut HeaderMap, limits: &[(&'static str, Str
     }
 }
 
-fn write_all(
-    headers: &mut HeaderMap,
-    labels: impl Iterator<Item = (&'static str, String)>,
-    note: &CallRecorder,
-) {
+fn write_all(headers: &mut HeaderMap, labels: impl Iterator<Item = Label>, note: &CallRecorder) {
     if let Some(overhead) = note.overhead() {
         let ms = u64::try_from(overhead.as_millis()).unwrap_or(u64::MAX);
         headers.insert(OVERHEAD, HeaderValue::from(ms));
@@ -140,9 +137,13 @@ fn write_all(
     write_each(headers, labels);
 }
 
-fn write_each(headers: &mut HeaderMap, labels: impl Iterator<Item = (&'static str, String)>) {
+fn write_each(headers: &mut HeaderMap, labels: impl Iterator<Item = Label>) {
     for (name, value) in labels {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        let value = match value {
+            Cow::Borrowed(value) => Ok(HeaderValue::from_static(value)),
+            Cow::Owned(value) => HeaderValue::from_str(&value),
+        };
+        if let Ok(value) = value {
             headers.insert(header(name), value);
         }
     }
@@ -155,9 +156,9 @@ fn header(name: &'static str) -> HeaderName {
 }
 
 /// Names of fields are a caller's text: what a header cannot guarded_body becomes `?`.
-pub(super) fn paths(names: &[String]) -> String {
+pub(super) fn paths(names: &[String]) -> Cow<'static, str> {
     if names.is_empty() {
-        return "none".to_owned();
+        return "none".into();
     }
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || "_-.".contains(c) {
@@ -173,6 +174,7 @@ pub(super) fn paths(names: &[String]) -> String {
         .map(name)
         .collect::<Vec<_>>()
         .join(",")
+        .into()
 }
 
 const LANE: HeaderName = HeaderName::from_static("x-relay-lane");
@@ -218,7 +220,7 @@ mod tests {
             output_tokens: Some(1),
             ..Usage::default()
         };
-        let told = |questions, emulated: &[&str]| -> Vec<(&str, String)> {
+        let told = |questions, emulated: &[&str]| -> Vec<Label> {
             let emulated = emulated.iter().map(|path| (*path).to_owned()).collect();
             let notes = Notes {
                 questions,
@@ -229,11 +231,11 @@ mod tests {
         };
         assert_eq!(told(1, &[]), []);
         let uncounted: Vec<_> = late(&Notes::default(), &Usage::default()).collect();
-        let unknown = ("x-relay-usage", "unknown".to_owned());
+        let unknown = ("x-relay-usage", "unknown".into());
         assert_eq!(uncounted, [unknown]);
         let expected = [
-            ("x-relay-emulated", "content.0.input".to_owned()),
-            ("x-relay-upstream-requests", "2".to_owned()),
+            ("x-relay-emulated", "content.0.input".into()),
+            ("x-relay-upstream-requests", "2".into()),
         ];
         assert_eq!(told(2, &["content.0.input"]), expected);
     }

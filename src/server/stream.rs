@@ -45,23 +45,15 @@ const PIECE_BYTES: usize = 16 << 10;
 const FRAMES_BYTES_EXPECTED: usize = 8 << 10;
 
 /// How far an answer is when its stream's head goes out.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one value a call, which moves once or twice"
-)]
 pub(super) enum Begun {
     /// Its first event came, and its labels are in the head.
-    With(Start, Events),
+    With(Box<Start>, Events),
     /// The call is not committed yet. The labels will stand in a comment, which clients pass over, before the first
     /// event.
     Waiting(Serving),
 }
 
 /// Where the stream's frames come from.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one value a call, which moves once or twice"
-)]
 enum Source {
     Waiting(Serving),
     Events(Events),
@@ -85,6 +77,8 @@ pub(super) struct EventBody {
     /// How much the writer holds, where it holds the answer.
     size: AnswerSize,
     are_labels_due: bool,
+    /// Whether the first event of a block was noted.
+    is_block_noted: bool,
     pings: Interval,
     /// Its end is the end of the time that the relay's own end leaves.
     drain_deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -111,6 +105,7 @@ impl EventBody {
             grammar: AnswerGrammar::default(),
             size: AnswerSize::default(),
             are_labels_due: false,
+            is_block_noted: false,
             pings,
             drain_deadline: Box::pin(drain_deadline.passed()),
             request_id,
@@ -161,7 +156,7 @@ impl EventBody {
             Ok(event) => event,
             Err(fault) => return frames.push_str(&self.fail(fault)),
         };
-        self.note.hear(event, clock::now);
+        self.note_event(event);
         let begin = frames.len();
         match event {
             Event::Start(start) if self.are_labels_due => {
@@ -181,6 +176,15 @@ impl EventBody {
             return frames.push_str(&self.fail(&fault));
         }
         self.writer.frames(event, frames);
+    }
+
+    /// Has the event noted. Of the many in a block only the first says something that is.
+    fn note_event(&mut self, event: &Event) {
+        let is_of_block = !matches!(event, Event::Start(_) | Event::End(_));
+        let is_noted = is_of_block && std::mem::replace(&mut self.is_block_noted, true);
+        if !is_noted {
+            self.note.hear(event, clock::now);
+        }
     }
 
     fn check(&mut self, event: &Event) -> Result<(), Fault> {
@@ -284,7 +288,7 @@ impl EventBody {
 }
 
 /// Labels as comments of the stream.
-fn comments(labels: impl Iterator<Item = (&'static str, String)>) -> String {
+fn comments(labels: impl Iterator<Item = label::Label>) -> String {
     labels
         .map(|(name, value)| sse::comment(&format!("{name}: {value}")))
         .collect()

@@ -101,12 +101,12 @@ pub(super) fn start() -> Event {
         ..Labels::exact(LaneId::new("test"))
     };
     let (id, model) = (MessageId("msg_1".into()), "m".into());
-    Event::Start(Start {
+    Event::Start(Box::new(Start {
         id,
         model,
         usage: Usage::default(),
         labels,
-    })
+    }))
 }
 
 pub(super) fn delta(index: usize, text: &str) -> Event {
@@ -122,13 +122,13 @@ pub(super) fn end() -> Event {
         output_tokens: Some(2),
         ..Usage::default()
     };
-    Event::End(End {
+    Event::End(Box::new(End {
         stop: StopReason::EndTurn,
         details: None,
         usage,
         id: None,
         model: None,
-    })
+    }))
 }
 
 /// A good answer.

@@ -130,7 +130,7 @@ impl AnswerObserver {
             self.line.let_be(self.turn);
             return vec![Observation::Unread];
         };
-        self.begun |= matches!(words.first(), Some(Word::Begun { .. }));
+        self.begun |= matches!(words.first(), Some(Word::Begun(_)));
         if self.reader.is_over() {
             self.answer_ended();
         }

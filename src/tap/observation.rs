@@ -6,10 +6,6 @@ use crate::wire::anthropic::answer::Word;
 use std::time::Duration;
 
 /// One thing heard.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one value a call, which moves once or twice"
-)]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Observation {
     /// A word of the answer.

@@ -46,7 +46,7 @@ impl AnswerBuilder {
             return Err(Unbuilt::TooLong);
         }
         match event {
-            Event::Start(start) => self.start = Some(start.clone()),
+            Event::Start(start) => self.start = Some(Start::clone(start)),
             Event::BlockStart { kind, .. } => self.blocks.push(AnswerBlock::begun(kind.clone())),
             Event::Delta { delta, .. } => {
                 let block = self.blocks.last_mut();
@@ -54,7 +54,7 @@ impl AnswerBuilder {
                 block.extend(delta).map_err(Unbuilt::Broken)?;
             }
             Event::BlockStop { .. } => {}
-            Event::End(end) => self.end = Some(end.clone()),
+            Event::End(end) => self.end = Some(End::clone(end)),
         }
         Ok(())
     }
@@ -83,22 +83,22 @@ mod tests {
 
     fn start() -> Event {
         let labels = Labels::exact(LaneId::new("test"));
-        Event::Start(Start {
+        Event::Start(Box::new(Start {
             id: MessageId("msg_1".into()),
             model: "m".into(),
             usage: Usage::default(),
             labels,
-        })
+        }))
     }
 
     fn end() -> Event {
-        Event::End(End {
+        Event::End(Box::new(End {
             stop: StopReason::EndTurn,
             details: None,
             usage: Usage::default(),
             id: None,
             model: None,
-        })
+        }))
     }
 
     #[test]

@@ -6,14 +6,14 @@ use super::MessageId;
 use super::Usage;
 use serde_json::Value;
 
-/// One step of an answer.
+/// One step of an answer. Nearly all are deltas, which move through many hands, so that what is large beside them is boxed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
-    Start(Start),
+    Start(Box<Start>),
     BlockStart { index: usize, kind: BlockKind },
     Delta { index: usize, delta: Delta },
     BlockStop { index: usize },
-    End(End),
+    End(Box<End>),
 }
 
 /// The head of an answer.

@@ -126,6 +126,11 @@ impl Timeline {
         self.notes_mut().clone()
     }
 
+    /// What of the answer is not as the model wrote it, by path.
+    pub(crate) fn emulated(&self) -> Vec<String> {
+        self.notes_mut().emulated.clone()
+    }
+
     /// The same once nobody asks for them any more.
     pub(crate) fn take_notes(&self) -> Notes {
         std::mem::take(&mut self.notes_mut())

@@ -50,7 +50,7 @@ impl Along {
         let before = read.reader.clone();
         let said = read.reader.push(piece);
         let begins = |words: &[Word]| {
-            observer.has_seen_data() || matches!(words.first(), Some(Word::Begun { .. }))
+            observer.has_seen_data() || matches!(words.first(), Some(Word::Begun(_)))
         };
         let is_whole = read.reader.is_between();
         let Some(words) = said.ok().filter(|words| is_whole && begins(words)) else {

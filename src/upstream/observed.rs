@@ -103,14 +103,14 @@ impl StreamReader {
         }
         for word in words {
             match word {
-                Word::Begun { model, .. } => observed.model = Some(model.clone()),
+                Word::Begun(begun) => observed.model = Some(begun.model.clone()),
                 Word::Event(Event::BlockStart { kind, .. }) => {
                     let is_text = matches!(kind, BlockKind::Text | BlockKind::Thinking);
                     observed.is_meaningful |= !is_text;
                 }
                 Word::Event(Event::Delta { .. }) => observed.is_meaningful = true,
-                Word::Ended { stop, .. } => {
-                    observed.stop = Some(stop.clone());
+                Word::Ended(ended) => {
+                    observed.stop = Some(ended.stop.clone());
                     (observed.is_over, observed.is_meaningful) = (true, true);
                 }
                 Word::Event(Event::Start(_) | Event::BlockStop { .. } | Event::End(_))

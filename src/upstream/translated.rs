@@ -26,6 +26,7 @@ use crate::wire::openai::chat;
 use crate::wire::openai::responses;
 use crate::wire::outgoing::Outgoing;
 use crate::wire::reader::AnswerReader;
+use crate::wire::reader::Begun;
 use crate::wire::reader::Unread;
 use crate::wire::reader::Word;
 use bytes::Bytes;
@@ -67,7 +68,8 @@ pub(super) fn original(body: String, model: &str, protocol: Protocol) -> Origina
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
     // The model's name stands first in what is written.
-    let (begin, mut name) = ("{\"model\":".len(), String::new());
+    let begin = "{\"model\":".len();
+    let mut name = String::with_capacity(model.len() + 2);
     quote(model, &mut name);
     Original {
         dialect: match protocol {
@@ -277,31 +279,27 @@ impl Teller {
 
     fn event(&mut self, word: Word) -> Result<Event, Fault> {
         match word {
-            Word::Begun { id, model, usage } => {
+            Word::Begun(begun) => {
+                let Begun { id, model, usage } = *begun;
                 let usage = usage.bounded();
                 self.timeline.count(usage);
                 let unnamed = || Labels::exact(LaneId::new(self.protocol.adapter()));
                 let labels = self.labels.take().unwrap_or_else(unnamed);
-                Ok(Event::Start(Start {
+                Ok(Event::Start(Box::new(Start {
                     id,
                     model,
                     usage,
                     labels,
-                }))
+                })))
             }
             Word::Event(event) => Ok(event),
-            Word::Ended {
-                stop,
-                details,
-                usage,
-                ..
-            } => Ok(Event::End(End {
-                stop,
-                details,
-                usage: usage.bounded(),
+            Word::Ended(ended) => Ok(Event::End(Box::new(End {
+                stop: ended.stop,
+                details: ended.details,
+                usage: ended.usage.bounded(),
                 id: None,
                 model: None,
-            })),
+            }))),
             Word::Failed { status, message } => {
                 let body = serde_json::json!({ "error": { "message": message } }).to_string();
                 let status = status.unwrap_or(502);
@@ -407,12 +405,7 @@ mod tests {
             output_tokens: Some(i64::MAX as u64),
             ..Usage::default()
         };
-        let ended = Word::Ended {
-            stop: StopReason::EndTurn,
-            details: None,
-            usage,
-            replaced: false,
-        };
+        let ended = Word::ended(StopReason::EndTurn, None, usage, false);
         let Ok(Event::End(end)) = teller.event(ended) else {
             unreachable!("an end is told as one")
         };

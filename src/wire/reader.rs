@@ -21,28 +21,57 @@ pub(crate) trait AnswerReader: Send {
     fn finish(&mut self) -> Result<Vec<Word>, Unread>;
 }
 
-/// What the stream said.
+/// What the stream said. Nearly all of it are events; what is large beside them is boxed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Word {
-    Begun {
-        id: MessageId,
-        model: String,
-        usage: Usage,
-    },
+    Begun(Box<Begun>),
     /// A block's start, a delta, or a block's stop; indexes rise from 0.
     Event(Event),
-    Ended {
-        stop: StopReason,
-        details: Option<Value>,
-        usage: Usage,
-        /// Something in the answer is not as the model wrote it.
-        replaced: bool,
-    },
+    Ended(Box<Ended>),
     /// The upstream failed in the middle of its answer.
     Failed {
         status: Option<u16>,
         message: String,
     },
+}
+
+impl Word {
+    pub(crate) fn begun(id: MessageId, model: String, usage: Usage) -> Word {
+        Word::Begun(Box::new(Begun { id, model, usage }))
+    }
+
+    /// `replaced`: something in the answer is not as the model wrote it.
+    pub(crate) fn ended(
+        stop: StopReason,
+        details: Option<Value>,
+        usage: Usage,
+        replaced: bool,
+    ) -> Word {
+        Word::Ended(Box::new(Ended {
+            stop,
+            details,
+            usage,
+            replaced,
+        }))
+    }
+}
+
+/// How an answer begins.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Begun {
+    pub(crate) id: MessageId,
+    pub(crate) model: String,
+    pub(crate) usage: Usage,
+}
+
+/// How it ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ended {
+    pub(crate) stop: StopReason,
+    pub(crate) details: Option<Value>,
+    pub(crate) usage: Usage,
+    /// Something in the answer is not as the model wrote it.
+    pub(crate) replaced: bool,
 }
 
 /// The bytes are not an answer's stream.
@@ -61,25 +90,20 @@ pub(crate) fn answer_of(words: Vec<Word>) -> crate::turn::CompleteAnswer {
     let mut builder = AnswerBuilder::default();
     for word in words {
         let event = match word {
-            Word::Begun { id, model, usage } => Event::Start(Start {
-                id,
-                model,
-                usage,
+            Word::Begun(begun) => Event::Start(Box::new(Start {
+                id: begun.id,
+                model: begun.model,
+                usage: begun.usage,
                 labels: Labels::exact(LaneId::new("test")),
-            }),
+            })),
             Word::Event(event) => event,
-            Word::Ended {
-                stop,
-                details,
-                usage,
-                ..
-            } => Event::End(End {
-                stop,
-                details,
-                usage,
+            Word::Ended(ended) => Event::End(Box::new(End {
+                stop: ended.stop,
+                details: ended.details,
+                usage: ended.usage,
                 id: None,
                 model: None,
-            }),
+            })),
             Word::Failed { message, .. } => panic!("{message}"),
         };
         builder.push(&event).expect("the events must fit together");

@@ -13,7 +13,6 @@ use super::state::Escape;
 use super::state::State;
 use super::tools::NUDGE_PAUSE_MAX;
 use crate::terminal::keys;
-use crate::turn::End;
 use crate::turn::Event;
 use crate::turn::Fault;
 use crate::turn::MessageId;
@@ -109,12 +108,15 @@ impl Machine {
         };
         if !answering.begun {
             answering.begun = true;
-            self.effects
-                .push_back(Effect::Tell(Event::Start(answering.task.start.clone())));
+            self.effects.push_back(Effect::Tell(Event::Start(Box::new(
+                answering.task.start.clone(),
+            ))));
         }
         let ended = matches!(event, Event::End(_));
         self.count_next_question(&event);
-        if let Event::End(End { id: Some(id), .. }) = &event {
+        if let Event::End(end) = &event
+            && let Some(id) = &end.id
+        {
             self.belief.tell(id.clone());
         }
         if ended && let Some(said) = self.calls_of_turn() {

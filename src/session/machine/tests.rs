@@ -295,20 +295,11 @@ fn heard(text: &str, stop: StopReason) -> Vec<Observation> {
     let kind = BlockKind::Text;
     let delta = Delta::Text(text.into());
     let words = [
-        Word::Begun {
-            id: MessageId("msg_true".into()),
-            model: "m".into(),
-            usage,
-        },
+        Word::begun(MessageId("msg_true".into()), "m".into(), usage),
         Word::Event(Event::BlockStart { index: 0, kind }),
         Word::Event(Event::Delta { index: 0, delta }),
         Word::Event(Event::BlockStop { index: 0 }),
-        Word::Ended {
-            stop,
-            details: None,
-            usage,
-            replaced: false,
-        },
+        Word::ended(stop, None, usage, false),
     ];
     words.map(Observation::Word).into()
 }

@@ -194,7 +194,7 @@ impl Answer {
         self.start.id = MessageId(id);
         self.start.model = model;
         self.start.usage = usage.over(self.start.usage);
-        events.push(Event::Start(self.start.clone()));
+        events.push(Event::Start(Box::new(self.start.clone())));
     }
 
     fn open(&mut self, kind: BlockKind, first: Option<Delta>, events: &mut Vec<Event>) {

@@ -501,7 +501,8 @@ impl Machine {
             | StopReason::PauseTurn
             | StopReason::Other(_) => self.end(end, "the answer was cut"),
             StopReason::EndTurn | StopReason::StopSequence(_) => {
-                self.effects.push_back(Effect::Tell(Event::End(end)));
+                self.effects
+                    .push_back(Effect::Tell(Event::End(Box::new(end))));
                 self.effects.push_back(Effect::Leave);
                 self.state = State::Gone;
             }
@@ -510,7 +511,8 @@ impl Machine {
 
     /// The answer is told; what the process would do next is nobody's.
     fn end(&mut self, end: End, why: &'static str) {
-        self.effects.push_back(Effect::Tell(Event::End(end)));
+        self.effects
+            .push_back(Effect::Tell(Event::End(Box::new(end))));
         self.kill(why);
     }
 
@@ -523,7 +525,7 @@ impl Machine {
         let all_came = told.len() == answering.called.len()
             && told.iter().all(|id| answering.called.contains(*id));
         if let Some((end, _)) = answering.calls.take_if(|_| all_came) {
-            let (said, end) = (answering.answer.said(), Event::End(end));
+            let (said, end) = (answering.answer.said(), Event::End(Box::new(end)));
             self.effects.push_back(Effect::Park { said, end });
             self.state = State::Parked {
                 until: now + PARKED_WAIT,

@@ -379,10 +379,16 @@ impl Merge {
 
     fn hear_word(&mut self, word: Word) {
         match (word, &mut self.evidence.spoken) {
-            (Word::Begun { id, model, usage }, None) if !self.evidence.displayed.has_begun() => {
+            (Word::Begun(begun), None) if !self.evidence.displayed.has_begun() => {
+                let begun = *begun;
                 self.evidence.refused = None;
-                self.evidence.spoken = Some(Spoken::begun(id.clone(), model.clone()));
-                self.seen.push(Seen::Head { id, model, usage });
+                let spoken = Spoken::begun(begun.id.clone(), begun.model.clone());
+                self.evidence.spoken = Some(spoken);
+                self.seen.push(Seen::Head {
+                    id: begun.id,
+                    model: begun.model,
+                    usage: begun.usage,
+                });
             }
             (Word::Event(event), Some(spoken)) => {
                 let event = spoken.push(event);
@@ -390,17 +396,9 @@ impl Merge {
                     self.seen.push(Seen::Event(event));
                 }
             }
-            (
-                Word::Ended {
-                    stop,
-                    details,
-                    usage,
-                    replaced,
-                },
-                Some(spoken),
-            ) => {
-                spoken.replaced = replaced;
-                spoken.finish(stop, details, usage);
+            (Word::Ended(ended), Some(spoken)) => {
+                spoken.replaced = ended.replaced;
+                spoken.finish(ended.stop, ended.details, ended.usage);
             }
             (Word::Failed { status, message }, Some(_)) => {
                 self.end(Seen::Failed(failed(status, message)));
@@ -412,7 +410,7 @@ impl Merge {
                 });
             }
             // The others told of it first, and go on to.
-            (Word::Begun { .. }, _) | (Word::Event(_) | Word::Ended { .. }, None) => {}
+            (Word::Begun(_), _) | (Word::Event(_) | Word::Ended(_), None) => {}
         }
     }
 
@@ -462,7 +460,7 @@ impl Merge {
             self.tell(spoken.events());
         }
         self.label();
-        self.end(Seen::Event(Event::End(end)));
+        self.end(Seen::Event(Event::End(Box::new(end))));
     }
 
     fn conclude_told(&mut self, stop: StopReason) {
@@ -478,7 +476,9 @@ impl Merge {
             told => told,
         };
         self.label();
-        self.end(Seen::Event(Event::End(self.evidence.recorded.end(stop))));
+        self.end(Seen::Event(Event::End(Box::new(
+            self.evidence.recorded.end(stop),
+        ))));
     }
 
     fn label(&mut self) {

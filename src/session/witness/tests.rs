@@ -65,7 +65,7 @@ fn text(seen: &[Seen]) -> String {
 
 fn end(seen: &[Seen]) -> Option<End> {
     match seen.last() {
-        Some(Seen::Event(Event::End(end))) => Some(end.clone()),
+        Some(Seen::Event(Event::End(end))) => Some(End::clone(end)),
         _ => None,
     }
 }
@@ -612,11 +612,11 @@ fn an_answer_to_the_clis_own_question_is_not_the_callers() {
 }
 
 fn begun() -> Observation {
-    Observation::Word(Word::Begun {
-        id: MessageId("msg_1".into()),
-        model: "m".into(),
-        usage: Usage::default(),
-    })
+    Observation::Word(Word::begun(
+        MessageId("msg_1".into()),
+        "m".into(),
+        Usage::default(),
+    ))
 }
 
 fn ended(stop: StopReason) -> Observation {
@@ -624,12 +624,7 @@ fn ended(stop: StopReason) -> Observation {
         output_tokens: Some(9),
         ..Usage::default()
     };
-    Observation::Word(Word::Ended {
-        stop,
-        details: None,
-        usage,
-        replaced: false,
-    })
+    Observation::Word(Word::ended(stop, None, usage, false))
 }
 
 /// One block of text, as the tap hears it.
@@ -810,8 +805,8 @@ fn what_is_still_told_of_the_message_before_is_not_of_this_turn() {
         []
     );
     let mut heard = spoken("thanks");
-    if let Observation::Word(Word::Begun { id, .. }) = &mut heard[0] {
-        *id = MessageId("msg_2".into());
+    if let Observation::Word(Word::Begun(begun)) = &mut heard[0] {
+        begun.id = MessageId("msg_2".into());
     }
     heard.push(ended(StopReason::EndTurn));
     let seen = merge.handle_heard(heard);

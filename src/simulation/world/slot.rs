@@ -17,6 +17,7 @@ use super::happening::Lane;
 use crate::pool::slot::SlotId;
 use crate::session::HookEvent;
 use crate::session::Machine;
+use crate::turn::End;
 use crate::turn::Event;
 use std::time::Duration;
 
@@ -220,7 +221,7 @@ impl World {
             return Ok(());
         };
         let end = match &event {
-            Event::End(end) => Some(end.clone()),
+            Event::End(end) => Some(End::clone(end)),
             _ => None,
         };
         call.take(event)

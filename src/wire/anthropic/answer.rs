@@ -213,11 +213,11 @@ impl Reader {
         }
         let told = message.usage.map(Counts::usage).unwrap_or_default();
         self.usage = told.over(self.usage);
-        Ok(Word::Begun {
-            id: MessageId(message.id),
-            model: message.model,
-            usage: self.usage,
-        })
+        Ok(Word::begun(
+            MessageId(message.id),
+            message.model,
+            self.usage,
+        ))
     }
 
     fn open(&mut self, data: &Value) -> Result<Option<Word>, Unread> {
@@ -316,12 +316,7 @@ impl Reader {
         let stop = self.stop.take().ok_or(Unread)?;
         self.over = true;
         let (usage, details) = (self.usage, self.details.take());
-        Ok(Word::Ended {
-            stop,
-            details,
-            usage,
-            replaced: self.replaced,
-        })
+        Ok(Word::ended(stop, details, usage, self.replaced))
     }
 
     fn fail(&mut self, data: &Value) -> Word {
@@ -472,7 +467,7 @@ mod tests {
             cache_read_input_tokens: Some(5),
             ..Usage::default()
         };
-        assert!(matches!(&words[0], Word::Begun { id, .. } if id.0 == "msg_1"));
+        assert!(matches!(&words[0], Word::Begun(begun) if begun.id.0 == "msg_1"));
         let foreign = words.iter().filter(|word| {
             matches!(
                 word,
@@ -493,15 +488,7 @@ mod tests {
         };
         assert!(words.contains(&Word::Event(start)));
         let stop = StopReason::ToolUse;
-        assert_eq!(
-            words.last(),
-            Some(&Word::Ended {
-                stop,
-                details: None,
-                usage,
-                replaced: false,
-            })
-        );
+        assert_eq!(words.last(), Some(&Word::ended(stop, None, usage, false)));
         assert_eq!(words.len(), 12);
     }
 
@@ -561,7 +548,7 @@ mod tests {
                     _ => None,
                 })
                 .collect();
-            let replaced = matches!(words.last(), Some(Word::Ended { replaced: true, .. }));
+            let replaced = matches!(words.last(), Some(Word::Ended(ended)) if ended.replaced);
             (text, replaced)
         };
         let whole = ("a\u{1f600}b".to_owned(), false);

@@ -313,12 +313,12 @@ mod tests {
             name: "t".into(),
         };
         vec![
-            Event::Start(Start {
+            Event::Start(Box::new(Start {
                 id: MessageId("msg_1".into()),
                 model: "m".into(),
                 usage: start,
                 labels,
-            }),
+            })),
             open(0, BlockKind::Thinking),
             more(0, Delta::Thinking("hm".into())),
             more(0, Delta::Signature("sig".into())),
@@ -332,13 +332,13 @@ mod tests {
             more(3, Delta::InputJson("{\"b\":1,".into())),
             more(3, Delta::InputJson("\"a\":2}".into())),
             close(3),
-            Event::End(End {
+            Event::End(Box::new(End {
                 stop: StopReason::StopSequence(Some("END".into())),
                 details: None,
                 usage,
                 id: Some(MessageId("msg_true".into())),
                 model: Some("m-1".into()),
-            }),
+            })),
         ]
     }
 

@@ -37,21 +37,17 @@ fn words(body: &[u8], replaced: bool) -> Result<Vec<Word>, Unread> {
     let message = message.map_err(|_| Unread)?;
     let counts = message.usage.map(counts).transpose()?;
     let usage = counts.map(Counts::usage).unwrap_or_default();
-    let mut words = vec![Word::Begun {
-        id: MessageId(message.id),
-        model: message.model,
-        usage,
-    }];
+    let mut words = vec![Word::begun(MessageId(message.id), message.model, usage)];
     for (index, said) in message.content.iter().enumerate() {
         let events = block(said.get())?.events(index);
         words.extend(events.into_iter().map(Word::Event));
     }
-    words.push(Word::Ended {
-        stop: StopReason::named(&message.stop_reason, message.stop_sequence),
-        details: message.stop_details,
+    words.push(Word::ended(
+        StopReason::named(&message.stop_reason, message.stop_sequence),
+        message.stop_details,
         usage,
         replaced,
-    });
+    ));
     Ok(words)
 }
 
@@ -207,11 +203,11 @@ mod tests {
     fn a_whole_answer_says_what_its_stream_says() {
         let words = read(told().to_string().as_bytes()).expect("an answer");
         let whole = answer_of(words);
-        let mut events = vec![Event::Start(whole.start.clone())];
+        let mut events = vec![Event::Start(Box::new(whole.start.clone()))];
         for (index, block) in whole.blocks.iter().cloned().enumerate() {
             events.extend(block.events(index));
         }
-        events.push(Event::End(whole.end.clone()));
+        events.push(Event::End(Box::new(whole.end.clone())));
         let stream: String = events.iter().map(event::frames).collect();
         let streamed = Reader::default().push(stream.as_bytes());
         assert_eq!(
@@ -266,7 +262,7 @@ mod tests {
         let body = br#"{"id":"i","model":"m","content":[{"type":"text","text":"a\ud83d"}],
             "stop_reason":"stop_sequence","stop_sequence":"END"}"#;
         let words = read(body).expect("an answer");
-        let is_said = matches!(words.last(), Some(Word::Ended { replaced: true, .. }));
+        let is_said = matches!(words.last(), Some(Word::Ended(ended)) if ended.replaced);
         assert!(is_said);
         let whole = answer_of(words);
         assert_eq!(whole.blocks[0].text, "a\u{fffd}");

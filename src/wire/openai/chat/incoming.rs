@@ -81,12 +81,7 @@ impl AnswerReader for Reader {
             StopReason::EndTurn if self.blocks.calls > 0 => StopReason::ToolUse,
             stop => stop,
         };
-        words.push(Word::Ended {
-            stop,
-            details: None,
-            usage: self.usage,
-            replaced: false,
-        });
+        words.push(Word::ended(stop, None, self.usage, false));
         Ok(words)
     }
 }
@@ -172,11 +167,11 @@ impl Reader {
                 .unwrap_or_default()
                 .to_owned()
         };
-        words.push(Word::Begun {
-            id: MessageId(text("id")),
-            model: text("model"),
-            usage: Usage::default(),
-        });
+        words.push(Word::begun(
+            MessageId(text("id")),
+            text("model"),
+            Usage::default(),
+        ));
     }
 
     fn delta(&mut self, delta: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
@@ -404,9 +399,10 @@ mod tests {
             call(id::call("b:1")),
         ];
         assert_eq!(starts, expected.iter().collect::<Vec<_>>());
-        let Some(Word::Ended { stop, usage, .. }) = words.last() else {
+        let Some(Word::Ended(ended)) = words.last() else {
             panic!("no end: {words:?}")
         };
+        let (stop, usage) = (&ended.stop, ended.usage);
         assert_eq!(*stop, StopReason::ToolUse);
         assert_eq!(
             (
@@ -500,10 +496,7 @@ mod tests {
         let end = reader.finish().expect("it ended");
         assert!(matches!(
             end.last(),
-            Some(Word::Ended {
-                stop: StopReason::MaxTokens,
-                ..
-            })
+            Some(Word::Ended(ended)) if ended.stop == StopReason::MaxTokens
         ));
         let mut cut = Reader::default();
         cut.push(stream(&[json!({"content": "a"})], None).as_bytes())
@@ -534,10 +527,7 @@ mod tests {
             read(&stream(&[json!({"refusal": "no"})], Some("stop"))).expect("it is an answer's");
         assert!(matches!(
             words.last(),
-            Some(Word::Ended {
-                stop: StopReason::Refusal,
-                ..
-            })
+            Some(Word::Ended(ended)) if ended.stop == StopReason::Refusal
         ));
     }
 

@@ -116,11 +116,11 @@ impl Reader {
                 .unwrap_or_default()
                 .to_owned()
         };
-        words.push(Word::Begun {
-            id: MessageId(text("id")),
-            model: text("model"),
-            usage: Usage::default(),
-        });
+        words.push(Word::begun(
+            MessageId(text("id")),
+            text("model"),
+            Usage::default(),
+        ));
     }
 
     fn added(&mut self, event: &Value, words: &mut Vec<Word>) -> Result<(), Unread> {
@@ -157,12 +157,12 @@ impl Reader {
             None if self.blocks.calls > 0 => StopReason::ToolUse,
             None => StopReason::EndTurn,
         };
-        words.push(Word::Ended {
+        words.push(Word::ended(
             stop,
-            details: None,
-            usage: usage(told, "input_tokens", "output_tokens"),
-            replaced: false,
-        });
+            None,
+            usage(told, "input_tokens", "output_tokens"),
+            false,
+        ));
     }
 }
 
@@ -194,25 +194,25 @@ mod tests {
     /// What we write ourselves is a response's stream.
     fn stream(blocks: Vec<AnswerBlock>, stop: StopReason) -> String {
         let mut writer = Writer::new("0123456789abcdef0123456789abcdef", 7, AnswerWish::default());
-        let start = Event::Start(Start {
+        let start = Event::Start(Box::new(Start {
             id: MessageId("msg_1".into()),
             model: "m".into(),
             usage: Usage::default(),
             labels: Labels::exact(LaneId::new("test")),
-        });
+        }));
         let usage = Usage {
             input_tokens: Some(10),
             output_tokens: Some(5),
             cache_read_input_tokens: Some(2),
             ..Usage::default()
         };
-        let end = Event::End(End {
+        let end = Event::End(Box::new(End {
             stop,
             details: None,
             usage,
             id: None,
             model: None,
-        });
+        }));
         let blocks = blocks
             .into_iter()
             .enumerate()
@@ -264,10 +264,7 @@ mod tests {
             .expect("an answer's");
         assert!(matches!(
             words.last(),
-            Some(Word::Ended {
-                stop: StopReason::MaxTokens,
-                ..
-            })
+            Some(Word::Ended(ended)) if ended.stop == StopReason::MaxTokens
         ));
         let mut cut = Reader::default();
         cut.push(&text.as_bytes()[..text.len() / 2])

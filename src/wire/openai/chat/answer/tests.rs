@@ -12,12 +12,12 @@ use crate::turn::Usage;
 use crate::wire::openai::chat::request;
 
 fn events(blocks: Vec<AnswerBlock>, stop: StopReason) -> Vec<Event> {
-    let start = Event::Start(Start {
+    let start = Event::Start(Box::new(Start {
         id: MessageId("msg_1".into()),
         model: "real".into(),
         usage: Usage::default(),
         labels: Labels::exact(LaneId::new("test")),
-    });
+    }));
     let usage = Usage {
         input_tokens: Some(10),
         output_tokens: Some(5),
@@ -28,13 +28,13 @@ fn events(blocks: Vec<AnswerBlock>, stop: StopReason) -> Vec<Event> {
         .into_iter()
         .enumerate()
         .flat_map(|(index, block)| block.events(index));
-    let end = Event::End(End {
+    let end = Event::End(Box::new(End {
         stop,
         details: None,
         usage,
         id: None,
         model: None,
-    });
+    }));
     [start].into_iter().chain(blocks).chain([end]).collect()
 }
 

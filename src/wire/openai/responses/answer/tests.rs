@@ -18,23 +18,23 @@ use serde_json::json;
 const STEM: &str = "0123456789abcdef0123456789abcdef";
 
 fn events(blocks: Vec<AnswerBlock>, stop: StopReason) -> Vec<Event> {
-    let start = Event::Start(Start {
+    let start = Event::Start(Box::new(Start {
         id: MessageId("msg_1".into()),
         model: "real".into(),
         usage: Usage::default(),
         labels: Labels::exact(LaneId::new("test")),
-    });
+    }));
     let blocks = blocks
         .into_iter()
         .enumerate()
         .flat_map(|(index, block)| block.events(index));
-    let end = Event::End(End {
+    let end = Event::End(Box::new(End {
         stop,
         details: None,
         usage: Usage::default(),
         id: None,
         model: None,
-    });
+    }));
     [start].into_iter().chain(blocks).chain([end]).collect()
 }
 
