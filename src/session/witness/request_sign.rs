@@ -10,10 +10,10 @@
 //! for between: `Stop` comes behind it, `PostToolBatch` and hooks that hold tools after calls only, `PostModelSwitch` after a
 //! switch, `MessageDisplay` beside it, and `PreCompact` where it would have the model write a summary, which a hook that fails
 //! does not prevent. What stops the loop before a request is that a key is to move the session to the background, where it
-//! goes on. The copy of the answer and the transcript come 28 to 150 ms behind the second request; 2.1.197 copies before it. But the CLI
-//! says that it prepares it, at once and 10 to 100 ms before it sends it, and an Escape stands in its terminal a tenth of a
-//! millisecond later. To stop the process in between is no way: what it writes of the first answer comes behind the second
-//! request.
+//! goes on. The copy of the answer and the transcript come 28 to 150 ms behind the second request; 2.1.197 copies before
+//! it. But the CLI says that it prepares it, at once and 10 to 100 ms before it sends it, and an Escape stands in its
+//! terminal a tenth of a millisecond later. To stop the process in between is no way: what it writes of the first answer
+//! comes behind the second request.
 //!
 //! **The wait.** The CLI reads its keys between two rounds of its loop alone, and where all that the request waits for is
 //! there already, none ends before the request is on its way (by its system calls), about once in two. For each request it
