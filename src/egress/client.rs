@@ -43,7 +43,7 @@ pub(crate) struct Client<B: Body + Unpin + 'static> {
 /// How requests get there.
 enum Way<B: Body + Unpin + 'static> {
     /// Each on a connection that it drives itself.
-    Direct(Direct),
+    Direct(Direct<B>),
     /// On connections that have tasks, and may be shared.
     Shared(legacy::Client<Connector, UploadBody<B>>),
 }

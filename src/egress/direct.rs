@@ -47,37 +47,46 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 /// The way to one host without TLS.
-pub(super) struct Direct {
+pub(super) struct Direct<B: Body + Unpin + 'static> {
     connector: Connector,
     builder: http1::Builder,
     target: Uri,
     /// What `Host` says there.
     host: HeaderValue,
-    pool: Arc<Pool>,
+    pool: Arc<Pool<B>>,
 }
 
-/// Connections on which nothing is asked, the one that was used last at the end. Of each the stream alone is kept: what
-/// speaks HTTP on it holds some 40 KiB of buffers, and is made anew for the next call out of what calls just gave back.
-struct Pool {
-    idle: Mutex<Idle>,
+/// Connections on which nothing is asked.
+struct Pool<B: Body + Unpin + 'static> {
+    idle: Mutex<Idle<B>>,
     limits: PoolLimits,
 }
 
-struct Idle {
-    streams: Vec<(Instant, Stream)>,
+/// The one that was used last is at the end. Of most the stream alone is kept: what speaks HTTP on it holds some 30 KiB of
+/// buffers, and is made anew for the next call out of what calls just gave back.
+struct Idle<B: Body + Unpin + 'static> {
+    ready: Vec<(Instant, Box<Wire<B>>)>,
+    bare: Vec<(Instant, Stream)>,
     /// Somebody looks after them now and then.
     is_swept: bool,
 }
 
-/// A connection with a call on it.
+/// An idle connection that was taken.
+enum Kept<B: Body + Unpin + 'static> {
+    Ready(Box<Wire<B>>),
+    Bare(Stream),
+}
+
+/// A connection.
 struct Wire<B: Body + Unpin + 'static> {
     sender: http1::SendRequest<UploadBody<B>>,
     /// `None` once it is over.
     connection: Option<http1::Connection<Stream, UploadBody<B>>>,
-    pool: Weak<Pool>,
+    pool: Weak<Pool<B>>,
 }
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// Boxed, since it moves with every call, and has room for TLS.
+type Stream = Box<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 /// What moves an answer's body along.
 pub(super) trait Drive: Send {
@@ -87,18 +96,24 @@ pub(super) trait Drive: Send {
     fn give_back(self: Box<Self>);
 }
 
-impl Direct {
+impl<B> Direct<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     pub(super) fn to(
         base: &BaseUrl,
         connector: Connector,
         limits: PoolLimits,
         builder: http1::Builder,
-    ) -> Direct {
+    ) -> Direct<B> {
         let target = base.with(PathAndQuery::from_static("/"));
         let bare = target.host().filter(|_| target.port_u16() == Some(80));
         let bare = bare.and_then(|host| HeaderValue::from_str(host).ok());
         let idle = Mutex::new(Idle {
-            streams: Vec::new(),
+            ready: Vec::new(),
+            bare: Vec::new(),
             is_swept: false,
         });
         Direct {
@@ -115,24 +130,19 @@ impl Direct {
     ///
     /// # Errors
     /// Where there is no connection, or it broke.
-    pub(super) async fn request<B>(
+    pub(super) async fn request(
         &self,
         request: Request<UploadBody<B>>,
-    ) -> Result<(Response<Incoming>, Box<dyn Drive>), Failure>
-    where
-        B: Body + Send + Unpin + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<(Response<Incoming>, Box<dyn Drive>), Failure> {
         let mut request = self.addressed(request);
         loop {
             let kept = self.pool.take();
             let is_kept = kept.is_some();
-            let stream = match kept {
-                Some(stream) => stream,
+            let mut wire = match kept {
+                Some(Kept::Ready(wire)) => wire,
+                Some(Kept::Bare(stream)) => self.wire(stream).await?,
                 None => Box::pin(self.connect()).await?, // Seldom, and large.
             };
-            let mut wire = self.wire(stream).await?;
             match wire.exchange(request).await {
                 Ok(answer) => return Ok((answer, wire)),
                 Err(mut error) => match error.take_message().filter(|_| is_kept) {
@@ -144,7 +154,7 @@ impl Direct {
     }
 
     /// The request as its own host gets it: by its path alone.
-    fn addressed<B>(&self, mut request: Request<B>) -> Request<B> {
+    fn addressed(&self, mut request: Request<UploadBody<B>>) -> Request<UploadBody<B>> {
         let path = std::mem::take(request.uri_mut())
             .into_parts()
             .path_and_query;
@@ -157,17 +167,13 @@ impl Direct {
         request
     }
 
-    async fn connect(&self) -> Result<Stream, Failure> {
+    async fn connect(&self) -> Result<Box<Wire<B>>, Failure> {
         let connected = self.connector.clone().call(self.target.clone()).await;
-        connected.map_err(Failure::Connect)
+        let stream = connected.map_err(Failure::Connect)?;
+        self.wire(Box::new(stream)).await
     }
 
-    async fn wire<B>(&self, stream: Stream) -> Result<Box<Wire<B>>, Failure>
-    where
-        B: Body + Send + Unpin + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    async fn wire(&self, stream: Stream) -> Result<Box<Wire<B>>, Failure> {
         let shaken = self.builder.handshake(stream).await;
         let (sender, connection) = shaken.map_err(|error| Failure::Connect(error.into()))?;
         Ok(Box::new(Wire {
@@ -200,11 +206,15 @@ where
         .await
     }
 
-    /// Its stream, where another request may go out on it.
-    fn stream(mut self) -> Option<Stream> {
+    /// Whether another request may go out on it. No task is woken by it any more.
+    fn is_well(&mut self) -> bool {
         moved(&mut self.connection, &mut quiet());
-        let connection = self.connection.take().filter(|_| self.sender.is_ready())?;
-        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Its stream, where nothing was read of it that is no answer.
+    fn stream(self) -> Option<Stream> {
+        let http1::Parts { io, read_buf, .. } = self.connection?.into_parts();
         read_buf.is_empty().then_some(io)
     }
 }
@@ -243,11 +253,11 @@ where
         moved(&mut self.connection, context);
     }
 
-    fn give_back(self: Box<Self>) {
-        if let Some(pool) = self.pool.upgrade()
-            && let Some(stream) = self.stream()
+    fn give_back(mut self: Box<Self>) {
+        if self.is_well()
+            && let Some(pool) = self.pool.upgrade()
         {
-            pool.put(stream);
+            pool.put(self);
         }
     }
 }
@@ -276,28 +286,67 @@ fn is_quiet(stream: &mut Stream) -> bool {
     read.is_pending()
 }
 
-impl Pool {
-    fn take(&self) -> Option<Stream> {
+impl<B> Kept<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn is_well(&mut self) -> bool {
+        match self {
+            Kept::Ready(wire) => wire.is_well(),
+            Kept::Bare(stream) => is_quiet(stream),
+        }
+    }
+}
+
+impl<B: Body + Unpin> Idle<B> {
+    fn len(&self) -> usize {
+        self.ready.len() + self.bare.len()
+    }
+
+    fn pop(&mut self) -> Option<Kept<B>> {
+        let ready = self.ready.pop().map(|(_, wire)| Kept::Ready(wire));
+        ready.or_else(|| self.bare.pop().map(|(_, stream)| Kept::Bare(stream)))
+    }
+}
+
+impl<B> Pool<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn take(&self) -> Option<Kept<B>> {
         loop {
-            let (_, mut stream) = self.idle().streams.pop()?;
-            if is_quiet(&mut stream) {
-                return Some(stream);
+            let mut kept = self.idle().pop()?;
+            if kept.is_well() {
+                return Some(kept);
             }
         }
     }
 
     /// Keeps a connection that is well, where there is a place for it.
-    fn put(self: &Arc<Self>, stream: Stream) {
+    fn put(self: &Arc<Self>, wire: Box<Wire<B>>) {
         // Without a runtime it is of no use any more.
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let mut idle = self.idle();
-        if idle.streams.len() >= self.limits.idle_max {
+        let (mut idle, now) = (self.idle(), clock::now());
+        if idle.len() >= self.limits.idle_max {
             drop(idle);
             return;
         }
-        idle.streams.push((clock::now(), stream));
+        if idle.ready.len() < READY_MAX {
+            idle.ready.push((now, wire));
+        } else {
+            drop(idle); // What it holds is not given back under the lock.
+            let Some(stream) = wire.stream() else {
+                return;
+            };
+            idle = self.idle();
+            idle.bare.push((now, stream));
+        }
         if !std::mem::replace(&mut idle.is_swept, true) {
             drop(idle);
             let every = (self.limits.idle_wait / SWEEPS).max(SWEEP_MIN);
@@ -309,19 +358,26 @@ impl Pool {
     fn sweep(&self) -> bool {
         let now = clock::now();
         let mut idle = self.idle();
-        let wait = self.limits.idle_wait;
-        idle.streams
-            .retain_mut(|(since, stream)| now.duration_since(*since) < wait && is_quiet(stream));
-        idle.is_swept = !idle.streams.is_empty();
+        let is_young = |since: Instant| now.duration_since(since) < self.limits.idle_wait;
+        idle.ready
+            .retain_mut(|(since, wire)| is_young(*since) && wire.is_well());
+        idle.bare
+            .retain_mut(|(since, stream)| is_young(*since) && is_quiet(stream));
+        idle.is_swept = idle.len() > 0;
         idle.is_swept
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idle> {
+    fn idle(&self) -> MutexGuard<'_, Idle<B>> {
         lock(&self.idle)
     }
 }
 
-async fn look_after(pool: Weak<Pool>, every: Duration) {
+async fn look_after<B>(pool: Weak<Pool<B>>, every: Duration)
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     loop {
         sleep(every).await;
         match pool.upgrade() {
@@ -331,6 +387,9 @@ async fn look_after(pool: Weak<Pool>, every: Duration) {
     }
 }
 
+/// Idle connections to a host that the next calls have as they are, so that those of a few callers make nothing anew: a
+/// quarter of a megabyte.
+const READY_MAX: usize = 8;
 /// How often an idle connection is looked at while it may be kept: so much longer than it should one may stay open.
 const SWEEPS: u32 = 16;
 /// Looks are no closer than that.
