@@ -18,22 +18,41 @@ pub(super) fn of_port(port: u16) -> Option<PortOwner> {
         .map(|inode| format!("socket:[{inode}]"))
         .collect();
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
-    processes
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .find_map(|pid: u32| {
-            let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
-            let mut targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
-            targets.find(|target| {
-                sockets
-                    .iter()
-                    .any(|socket| target.as_os_str() == socket.as_str())
-            })?;
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            Some(PortOwner {
-                pid,
-                name: name.trim().to_owned(),
-            })
-        })
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // A process that begins a child shares it with the child for a moment: the child is not whom to stop.
+    let pid = pids
+        .filter(|pid| holds(*pid, &sockets))
+        .min_by_key(|pid| began(*pid))?;
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(PortOwner {
+        pid,
+        name: name.trim().to_owned(),
+    })
+}
+
+/// Whether a process has one of the sockets open.
+#[cfg(target_os = "linux")]
+fn holds(pid: u32, sockets: &[String]) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut targets = files.into_iter().flat_map(|files| {
+        files
+            .flatten()
+            .filter_map(|file| std::fs::read_link(file.path()).ok())
+    });
+    targets.any(|target| {
+        sockets
+            .iter()
+            .any(|socket| target.as_os_str() == socket.as_str())
+    })
+}
+
+/// When a process began, in the system's ticks, and its number where two began in one; one that is gone is the last.
+#[cfg(target_os = "linux")]
+fn began(pid: u32) -> (u64, u32) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+    let ticks = fields.and_then(|fields| fields.split_whitespace().nth(19)?.parse().ok());
+    (ticks.unwrap_or(u64::MAX), pid)
 }
 
 /// Other systems have no table that a plain program may read.
