@@ -15,6 +15,7 @@
 //! - [`quote`]: texts as JSON, written behind what is there already.
 //! - [`disk`]: files and folders that only this user can read: how one is made, and how one is replaced.
 //! - `inotify`: Linux's word of changes in folders.
+//! - [`process_stat`]: what Linux tells of a process.
 //! - [`egress`]: the one way out: HTTP to hosts of others, with its pools, waits and checks.
 //! - [`signal`]: what tells a process to stop.
 //! - [`valkey`]: the server that several relays share, where they do.
@@ -168,6 +169,8 @@ mod disk;
 
 #[cfg(target_os = "linux")]
 mod inotify;
+
+mod process_stat;
 
 mod egress;
 

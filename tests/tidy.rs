@@ -19,6 +19,7 @@ hex:
 quote: hex
 disk:
 inotify:
+process_stat:
 egress:   clock cause sync
 signal:
 valkey:   clock egress cause
@@ -35,7 +36,7 @@ catalog:  clock secret store cause disk sync
 registry: sync
 limits: clock valkey registry catalog cause disk sync
 lane:     turn catalog
-session:  turn clock terminal egress listen tap hex disk inotify sync
+session:  turn clock terminal egress listen tap hex disk inotify process_stat sync
 codex:    turn clock lane session disk sync
 record:   turn clock wire terminal lane session codex disk sync
 pool:     turn clock lane session
@@ -49,7 +50,7 @@ property: turn clock wire terminal tap session
 auth:     turn clock store limits cause sync
 authority: turn clock egress license cause disk sync
 gauge:    turn clock wire terminal license store session pool auth
-server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority sync
+server:   turn clock valkey listen calls telemetry wire lane upstream store pool routing conversation archive auth license authority process_stat sync
 control:  clock valkey wire egress listen calls store secret catalog upstream pool routing auth hex sync
 service: disk
 update:   egress cause hex

@@ -1,5 +1,8 @@
 //! Who holds a port, where the system says so (Linux, and processes we may look into).
 
+#[cfg(target_os = "linux")]
+use crate::process_stat::ProcessStat;
+
 /// A process that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PortOwner {
@@ -46,13 +49,11 @@ fn holds(pid: u32, sockets: &[String]) -> bool {
     })
 }
 
-/// When a process began, in the system's ticks, and its number where two began in one; one that is gone is the last.
+/// When a process began, and its number where two began at once; one that is gone is the last.
 #[cfg(target_os = "linux")]
 fn began(pid: u32) -> (u64, u32) {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
-    let ticks = fields.and_then(|fields| fields.split_whitespace().nth(19)?.parse().ok());
-    (ticks.unwrap_or(u64::MAX), pid)
+    let stat = ProcessStat::of(pid);
+    (stat.map_or(u64::MAX, |stat| stat.start_time), pid)
 }
 
 /// Other systems have no table that a plain program may read.

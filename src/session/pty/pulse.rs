@@ -1,8 +1,7 @@
 //! Whether a process lives: one that is stopped, or waits for ever, takes nothing up.
 
+use crate::process_stat::ProcessStat;
 use std::fs;
-use std::fs::File;
-use std::io::Read;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -58,56 +57,28 @@ impl Pulse {
 
 /// Whether the process itself is stopped.
 pub(crate) fn is_stopped(pid: u32) -> bool {
-    stat(pid).is_some_and(|stat| stat.is_stopped())
+    ProcessStat::of(pid).is_some_and(|stat| is_stop(&stat))
 }
 
 /// The vitals of the group that the process leads, where the system has them in files.
 pub(crate) fn vitals(pid: u32) -> Option<Vitals> {
     let entries = fs::read_dir("/proc").ok()?.flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let group: Vec<Stat> = pids
-        .filter_map(stat)
+    let group: Vec<ProcessStat> = pids
+        .filter_map(ProcessStat::of)
         .filter(|stat| stat.group == pid)
         .collect();
     (!group.is_empty()).then(|| Vitals {
-        stopped: group.iter().any(Stat::is_stopped),
+        stopped: group.iter().any(is_stop),
         waits_to_run: group.iter().any(|stat| stat.state == 'R'),
         used: group.iter().map(|stat| stat.used).sum(),
     })
 }
 
-struct Stat {
-    state: char,
-    group: u32,
-    used: u64,
+fn is_stop(stat: &ProcessStat) -> bool {
+    matches!(stat.state, 'T' | 't')
 }
 
-impl Stat {
-    fn is_stopped(&self) -> bool {
-        matches!(self.state, 'T' | 't')
-    }
-}
-
-/// State, group, and time used: the 3rd, 5th, 14th and 15th field of a process's `stat`.
-fn stat(pid: u32) -> Option<Stat> {
-    let mut bytes = [0; STAT_BYTES_MAX];
-    // The system writes it anew for each read, and whole into one that has room for it.
-    let length = File::open(format!("/proc/{pid}/stat"))
-        .and_then(|mut file| file.read(&mut bytes))
-        .ok()?;
-    let text = String::from_utf8_lossy(bytes.get(..length)?);
-    let (_, fields) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some(Stat {
-        state: fields.first()?.chars().next()?,
-        group: u32::try_from(number(2)?).ok()?,
-        used: number(11)? + number(12)?,
-    })
-}
-
-/// Bytes of a process's `stat`: 52 numbers and a name, some 300.
-const STAT_BYTES_MAX: usize = 2048;
 /// How long a process may say nothing before it is looked at; a healthy one draws within a tenth of it.
 const LOOK: Duration = Duration::from_millis(500);
 /// Looks in a row, after the first one, at which it has not moved: three seconds.

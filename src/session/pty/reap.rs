@@ -1,6 +1,8 @@
 //! Ends of processes: a session's whole group, and orphans that a killed daemon left.
 
 use crate::disk::replace_unsynced;
+#[cfg(target_os = "linux")]
+use crate::process_stat::ProcessStat;
 use crate::sync::lock;
 use serde::Deserialize;
 use serde::Serialize;
@@ -113,12 +115,10 @@ impl ProcessRegistry {
     }
 }
 
-/// The start time in clock ticks since the boot: the 22nd field of the process's `stat`.
+/// The start time in clock ticks since the boot.
 #[cfg(target_os = "linux")]
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    Some(ProcessStat::of(pid)?.start_time)
 }
 
 /// The start time as `ps` tells it, folded to a number.
