@@ -305,6 +305,13 @@ impl<B: Body + Unpin> Idle<B> {
         self.ready.len() + self.bare.len()
     }
 
+    fn push(&mut self, kept: Kept<B>, now: Instant) {
+        match kept {
+            Kept::Ready(wire) => self.ready.push((now, wire)),
+            Kept::Bare(stream) => self.bare.push((now, stream)),
+        }
+    }
+
     fn pop(&mut self) -> Option<Kept<B>> {
         let ready = self.ready.pop().map(|(_, wire)| Kept::Ready(wire));
         ready.or_else(|| self.bare.pop().map(|(_, stream)| Kept::Bare(stream)))
@@ -332,21 +339,19 @@ where
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let (mut idle, now) = (self.idle(), clock::now());
+        // What it holds is not given back under the lock.
+        let is_crowded = self.idle().ready.len() >= READY_MAX;
+        let kept = match is_crowded {
+            false => Some(Kept::Ready(wire)),
+            true => wire.stream().map(Kept::Bare),
+        };
+        let Some(kept) = kept else { return };
+        let mut idle = self.idle();
         if idle.len() >= self.limits.idle_max {
             drop(idle);
             return;
         }
-        if idle.ready.len() < READY_MAX {
-            idle.ready.push((now, wire));
-        } else {
-            drop(idle); // What it holds is not given back under the lock.
-            let Some(stream) = wire.stream() else {
-                return;
-            };
-            idle = self.idle();
-            idle.bare.push((now, stream));
-        }
+        idle.push(kept, clock::now());
         if !std::mem::replace(&mut idle.is_swept, true) {
             drop(idle);
             let every = (self.limits.idle_wait / SWEEPS).max(SWEEP_MIN);
@@ -389,7 +394,7 @@ where
 
 /// Idle connections to a host that the next calls have as they are, so that those of a few callers make nothing anew: a
 /// quarter of a megabyte.
-const READY_MAX: usize = 8;
+pub(super) const READY_MAX: usize = 8;
 /// How often an idle connection is looked at while it may be kept: so much longer than it should one may stay open.
 const SWEEPS: u32 = 16;
 /// Looks are no closer than that.

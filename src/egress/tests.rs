@@ -3,6 +3,7 @@
 //! The keys are those of the black-box tests. They were made for tests and open nothing.
 
 use super::client::PoolLimits;
+use super::direct::READY_MAX;
 use super::tls::machine_roots;
 use super::*;
 use crate::cause::causes;
@@ -23,6 +24,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
+use std::collections::HashSet;
 use std::io;
 use std::io::Read;
 use std::io::Write;
@@ -32,6 +34,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::sync::mpsc;
 use std::task::Context;
 use std::task::Poll;
@@ -211,6 +214,72 @@ async fn what_a_host_says_unasked_is_no_answer_to_the_next_call() {
         let answer = client.send(get("/")).await.expect("it is answered");
         let body = answer.into_body().whole(2).await.expect("it is whole");
         assert_eq!(body, "hi");
+    }
+}
+
+/// Hosts of one address: they answer when so many have a request, each on a connection of its own, and go after so many
+/// rounds. Whom they answer and the end of each is told.
+fn answering_together(
+    count: usize,
+    rounds: usize,
+) -> (
+    SocketAddr,
+    mpsc::Receiver<SocketAddr>,
+    unbounded::UnboundedReceiver<()>,
+) {
+    let (peers_tx, peers) = mpsc::channel();
+    let (ended_tx, ended) = unbounded::unbounded_channel();
+    let all = Barrier::new(count);
+    let address = host(move |mut socket| {
+        for _ in 0..rounds {
+            head(&mut socket)?;
+            peers_tx
+                .send(socket.peer_addr()?)
+                .map_err(io::Error::other)?;
+            all.wait();
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")?;
+        }
+        drop(socket);
+        ended_tx.send(()).map_err(io::Error::other)
+    });
+    (address, peers, ended)
+}
+
+/// Has so many calls answered at once.
+async fn ask_together(client: &Arc<Client<Full<Bytes>>>, count: usize) {
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let client = Arc::clone(client);
+        calls.spawn(async move {
+            let answer = client.send(get("/")).await.expect("it is answered");
+            answer.into_body().whole(2).await.expect("it is whole")
+        });
+    }
+    assert_eq!(calls.join_all().await, vec!["hi"; count]);
+}
+
+#[tokio::test]
+async fn many_connections_are_kept_and_those_that_closed_are_replaced() {
+    const COUNT: usize = 3 * READY_MAX;
+    for (rounds, connections) in [(2, COUNT), (1, 2 * COUNT)] {
+        let (address, peers, mut ended) = answering_together(COUNT, rounds);
+        let base = BaseUrl::parse(&format!("http://{address}")).expect("that is an address");
+        let config = ClientConfig {
+            pool: PoolLimits::default(),
+            ..private(patient())
+        };
+        let client = Arc::new(Client::to(base, &config).expect("the configuration is right"));
+        ask_together(&client, COUNT).await;
+        if rounds == 1 {
+            for _ in 0..COUNT {
+                ended.recv().await.expect("it went");
+            }
+            // The runtime looks at its sockets meanwhile.
+            tokio::task::yield_now().await;
+        }
+        ask_together(&client, COUNT).await;
+        let peers: HashSet<SocketAddr> = peers.try_iter().collect();
+        assert_eq!(peers.len(), connections);
     }
 }
 
