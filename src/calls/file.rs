@@ -46,8 +46,8 @@ impl Calls {
         (Calls { path, lines }, entries)
     }
 
-    /// Writes lines at the end; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets
-    /// that part taken away.
+    /// Writes lines at the end; at most [`BATCH_MAX`] of them. A disk that takes only a part of them gets that part taken
+    /// away.
     ///
     /// # Errors
     /// Where nothing could be written.

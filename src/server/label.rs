@@ -155,7 +155,7 @@ fn header(name: &'static str) -> HeaderName {
     known.map_or_else(|| HeaderName::from_static(name), HeaderName::clone)
 }
 
-/// Names of fields are a caller's text: what a header cannot guarded_body becomes `?`.
+/// Names of fields are a caller's text: what a header cannot hold becomes `?`.
 pub(super) fn paths(names: &[String]) -> Cow<'static, str> {
     if names.is_empty() {
         return "none".into();

@@ -183,7 +183,7 @@ impl Lane for HostLane {
 
     fn fit(&self, call: &Call) -> Fit {
         match plan(call) {
-            Ok(Plan { original, .. }) if original.is_some() || !call.strict => Fit::whole(),
+            Ok(plan) if plan.original(call).is_some() || !call.strict => Fit::whole(),
             Ok(plan) => match plan.told(call) {
                 Ok(written) => Fit::Fits {
                     ignored: [unheard(call), written.ignored].concat(),
@@ -197,7 +197,7 @@ impl Lane for HostLane {
 
     fn treatment(&self, call: &Call) -> Treatment {
         let plan = match plan(call) {
-            Ok(plan) if plan.original.is_some() => return Treatment::Passed,
+            Ok(plan) if plan.original(call).is_some() => return Treatment::Passed,
             Ok(plan) => plan,
             Err(fault) => return Treatment::Refused(*fault),
         };
@@ -213,7 +213,7 @@ impl Lane for HostLane {
     /// What is boxed is large, and differs: a call that passes does without what another needs.
     fn serve(&self, call: Call) -> Serving {
         let lane = self.clone();
-        match plan(&call).map(|plan| plan.original) {
+        match plan(&call).map(|plan| plan.original(&call).cloned()) {
             Ok(Some(original)) => Box::pin(async move { lane.passed(call, original).await }),
             Ok(None) => Box::pin(async move { lane.translated(call).await }),
             Err(fault) => Box::pin(async move { Err(*fault) }),
@@ -235,8 +235,6 @@ impl Lane for HostLane {
 pub(super) struct Plan<'a> {
     pub(super) binding: &'a Binding,
     protocol: Protocol,
-    /// What passes; `None`: the call is written anew.
-    original: Option<Arc<Original>>,
     /// How much longer than for the first piece of a stream is waited for a whole answer; `None`: as for any.
     whole_wait: Option<Duration>,
     /// What reads an answer that is told in events; `None`: it passes, or no reader takes part in that.
@@ -244,6 +242,12 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// What passes; `None`: the call is written anew.
+    fn original<'c>(&self, call: &'c Call) -> Option<&'c Arc<Original>> {
+        let original = call.original.as_ref();
+        original.filter(|original| speaks(original.dialect, self.protocol))
+    }
+
     /// What the host gets; what of the call it does not hear is told whole by [`Plan::told`].
     fn written(&self, call: &Call) -> Result<Outgoing, Fault> {
         let (request, model) = (call.request()?, &self.binding.upstream_name);
@@ -288,18 +292,13 @@ fn plan(call: &Call) -> Result<Plan<'_>, Box<Fault>> {
         Adapter::OpenAi => Protocol::Chat,
         Adapter::Responses => Protocol::Responses,
     };
-    let original = call.original.as_ref();
-    let original = match original.map(|original| original.dialect) {
-        Some(Dialect::Opaque(path)) if protocol == Protocol::Messages => {
-            return Err(Box::new(fault::not_served(path)));
-        }
-        Some(dialect) if speaks(dialect, protocol) => original.cloned(),
-        Some(_) | None => None,
-    };
+    let dialect = call.original.as_ref().map(|original| original.dialect);
+    if let (Some(Dialect::Opaque(path)), Protocol::Messages) = (dialect, protocol) {
+        return Err(Box::new(fault::not_served(path)));
+    }
     Ok(Plan {
         binding,
         protocol,
-        original,
         whole_wait: None,
         along: None,
     })
