@@ -36,6 +36,13 @@ impl Turn {
         Ok(())
     }
 
+    /// In a round of its loop no key is read.
+    fn pass_round(&self) {
+        if self.world.is_deaf {
+            clock::sleep(clock::scaled(ROUND_MS));
+        }
+    }
+
     /// Runs what is to be run before each request: what was pressed until then is read.
     fn wait_for_helper(&self) -> Result<(), Failure> {
         match &self.world.helper {
@@ -107,9 +114,11 @@ impl Turn {
         self.world.print(|| News::Requesting);
         self.world
             .diagnose("[API REQUEST] /v1/messages source=repl_main_thread");
+        self.pass_round(); // It is on its way before a key is read.
         let result = self.source(&mut sink);
         if result.is_ok() {
             self.world.diagnose("Stream started - received first chunk");
+            self.pass_round(); // The rest comes behind it.
         }
         match &result {
             Ok(reply) => {
@@ -239,6 +248,8 @@ pub(super) const PREPARED: &str =
     "attribution header x-anthropic-billing-header: cc_entrypoint=cli;";
 /// How long that takes, in milliseconds.
 const PREPARE_MS: u64 = 40;
+/// What a round of its loop takes, at whose end keys are read.
+const ROUND_MS: u64 = 10;
 const RETRY_MS: u64 = 500;
 const RETRY_MS_MAX: u64 = 32_000;
 /// How often a pause looks for an interruption.
